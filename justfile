@@ -1,0 +1,56 @@
+# Thin names for what the tools do. `just` lists them.
+
+_default:
+    @just --list
+
+# Formatting, lints, documentation: what must be clean before anything is merged.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- --deny warnings
+    RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --all-features
+
+# All tests.
+test *ARGS:
+    scripts/test {{ARGS}}
+
+# Random operations against a map in memory, thousands of times: minutes.
+model:
+    cargo test --release -p icecore-tests --test it -- --ignored --nocapture model::
+
+# ROUNDS times a hundred backups that are killed at a random moment.
+torture ROUNDS="10":
+    for round in $(seq {{ROUNDS}}); do cargo test --release -p icecore-cli --test it -- --ignored kill::; done
+
+# One stream after ten thousand incremental backups: minutes.
+incrementals:
+    cargo test --release -p icecore-tests --test it -- --ignored --nocapture incremental::
+
+# Writes the golden repositories of the present format anew: only before it is released.
+golden:
+    cargo test -p icecore-tests --test it -- --ignored --exact compat::write_golden
+
+# Licences and advisories.
+deny:
+    cargo deny check
+
+# Data for benchmarks: events as NDJSON, the same bytes on every machine.
+generate EVENTS OUTPUT SEED="1":
+    cargo run --release -p icecore-benches --bin generate-events -- --events {{EVENTS}} --seed {{SEED}} --output {{OUTPUT}}
+
+# icecore beside restic, borg and others on the same data; see docs/comparison.md. `--help` shows ARGS.
+compare WHAT="events" *ARGS:
+    cargo build --release -p icecore-cli -p icecore-benches --bin icecore --bin compare
+    "${CARGO_TARGET_DIR:-target}/release/compare" {{WHAT}} {{ARGS}}
+
+# An index of CHUNKS chunks from RUNS index runs: time, memory, bytes. Takes 50 bytes a chunk of disk twice.
+index-scale CHUNKS="10000000" RUNS="10000":
+    cargo bench -p icecore-benches --bench index-scale -- --chunks {{CHUNKS}} --runs {{RUNS}}
+
+# Every fuzz target for SECONDS each; corpora are kept below fuzz/corpus. Needs cargo-fuzz.
+fuzz-all SECONDS="60":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd fuzz
+    for target in $(RUSTC_BOOTSTRAP=1 cargo fuzz list); do
+        RUSTC_BOOTSTRAP=1 cargo fuzz run "$target" -- -max_total_time={{SECONDS}}
+    done
