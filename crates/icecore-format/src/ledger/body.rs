@@ -1,0 +1,229 @@
+//! What an entry says: one struct per kind.
+//!
+//! Format: docs/format.md, "Entry kinds".
+
+use crate::id::{KeyId, PackId, RunId, SessionId, SnapshotId};
+use crate::keys::Role;
+use crate::keys::signing::VerifyingKey;
+use crate::record::{DecodeError, Record};
+use crate::snapshot::Snapshot;
+use serde::{Deserialize, Serialize};
+
+/// Consecutive packs, or consecutive index runs, of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SessionRange {
+    /// The session.
+    pub session: SessionId,
+    /// The first number.
+    pub first: u32,
+    /// The number after the last.
+    pub end: u32,
+}
+
+impl SessionRange {
+    /// The packs of this range.
+    pub fn packs(self) -> impl Iterator<Item = PackId> {
+        (self.first..self.end).map(move |number| PackId { session: self.session, number })
+    }
+
+    /// The index runs of this range.
+    pub fn runs(self) -> impl Iterator<Item = RunId> {
+        (self.first..self.end).map(move |number| RunId { session: self.session, number })
+    }
+}
+
+/// A new snapshot, and the objects that it makes usable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// The session that commits; it ends.
+    pub session: SessionId,
+    /// Sessions that never ended by themselves and whose objects this commit takes over; they end.
+    pub adopted: Vec<SessionId>,
+    /// New packs, all of `session` or `adopted`.
+    pub packs: Vec<SessionRange>,
+    /// New index runs, likewise.
+    pub runs: Vec<SessionRange>,
+    /// Packs that were usable before and that this snapshot needs, beside what its bases need.
+    pub leans: Vec<SessionRange>,
+    /// Snapshots whose nodes or chunks were taken over without a look at their packs.
+    pub bases: Vec<SnapshotId>,
+    /// The snapshot.
+    pub snapshot: Snapshot,
+}
+
+/// Hides snapshots; they keep what they need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forget {
+    /// The snapshots.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+/// Shows forgotten snapshots again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unforget {
+    /// The snapshots.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+/// Lets go of what forgotten snapshots need. Final.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The snapshots.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+/// Makes packs that nothing needs unusable. Final.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condemn {
+    /// The plan that this belongs to: one plan's entries do not disturb each other.
+    pub plan: [u8; 16],
+    /// The number up to which the plan had read the ledger when it marked what is needed.
+    pub marked_at: u64,
+    /// The packs.
+    pub packs: Vec<SessionRange>,
+}
+
+/// Condemns packs, and names new ones with copies of what was still needed of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repack {
+    /// What is condemned.
+    pub condemn: Condemn,
+    /// The session that made the copies; it ends.
+    pub session: SessionId,
+    /// The new packs.
+    pub packs: Vec<SessionRange>,
+    /// The new index runs.
+    pub runs: Vec<SessionRange>,
+}
+
+/// Replaces index runs by others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reindex {
+    /// The session that made the new runs; it ends.
+    pub session: SessionId,
+    /// The runs that are no longer used.
+    pub old: Vec<SessionRange>,
+    /// The runs that are used instead.
+    pub new: Vec<SessionRange>,
+}
+
+/// Ends sessions without a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abort {
+    /// The sessions. Nothing says whose a session is, so a writer may end any that it names; that
+    /// costs its owner another upload.
+    pub sessions: Vec<SessionId>,
+    /// Every session that began below this number ends too. Only an admin may raise it.
+    pub floor: u64,
+}
+
+/// A new key slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyAdded {
+    /// Verifies what the slot signs; the slot's id follows from it.
+    pub key: VerifyingKey,
+    /// What the slot may do.
+    pub role: Role,
+}
+
+/// A key slot that counts no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRemoved {
+    /// The slot.
+    pub key: KeyId,
+}
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $kind:literal $name:ident $label:literal,)*) => {
+        /// What an entry says.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum EntryBody {
+            $($(#[$doc])* $name(Box<$name>),)*
+            /// A kind, or a version of one, that this program does not know: it may read the
+            /// repository, and not add to it.
+            Unknown {
+                /// The kind's number.
+                kind: u8,
+                /// Its bytes.
+                bytes: Vec<u8>,
+            },
+        }
+
+        $(impl Record for $name {
+            const NAME: &'static str = concat!("the ", $label, " entry");
+            const VERSION: u8 = 1;
+        }
+
+        impl From<$name> for EntryBody {
+            fn from(body: $name) -> Self {
+                Self::$name(Box::new(body))
+            }
+        })*
+
+        impl EntryBody {
+            /// The kind's number.
+            pub fn kind(&self) -> u8 {
+                match self {
+                    $(Self::$name(_) => $kind,)*
+                    Self::Unknown { kind, .. } => *kind,
+                }
+            }
+
+            /// What people call the kind.
+            pub fn label(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $label,)*
+                    Self::Unknown { .. } => "unknown",
+                }
+            }
+
+            /// The body's bytes.
+            pub fn encode(&self) -> Vec<u8> {
+                match self {
+                    $(Self::$name(body) => body.encode(),)*
+                    Self::Unknown { bytes, .. } => bytes.clone(),
+                }
+            }
+
+            /// Decodes the body of an entry of this kind.
+            pub fn decode(kind: u8, bytes: &[u8]) -> Result<Self, DecodeError> {
+                let decoded = match kind {
+                    $($kind => $name::decode(bytes).map(Self::from),)*
+                    _ => return Ok(Self::Unknown { kind, bytes: bytes.to_vec() }),
+                };
+                match decoded {
+                    // Were it an error, the entry would be void for older programs alone, and they
+                    // would add to a ledger that newer ones read otherwise.
+                    Err(DecodeError::Version { .. }) => {
+                        Ok(Self::Unknown { kind, bytes: bytes.to_vec() })
+                    }
+                    decoded => decoded,
+                }
+            }
+        }
+    };
+}
+
+bodies! {
+    /// A new snapshot.
+    1 Commit "commit",
+    /// Snapshots hidden.
+    2 Forget "forget",
+    /// Snapshots shown again.
+    3 Unforget "unforget",
+    /// Snapshots let go.
+    4 Release "release",
+    /// Packs made unusable.
+    5 Condemn "condemn",
+    /// Packs replaced.
+    6 Repack "repack",
+    /// Index runs replaced.
+    7 Reindex "reindex",
+    /// Sessions ended.
+    8 Abort "abort",
+    /// A key slot added.
+    9 KeyAdded "key-added",
+    /// A key slot removed.
+    10 KeyRemoved "key-removed",
+}
