@@ -1,0 +1,30 @@
+//! Named immutable objects, and the places that hold them.
+//!
+//! Everything above this crate rests on three promises of a [`Store`]: a put happens whole or not
+//! at all, an acknowledged object is durable and readable under its name, and of several puts to
+//! one name exactly one succeeds. Nothing rests on clocks, or on a listing being fresh.
+//! [`prove_exclusive_by_race`] tells whether a storage keeps the third promise.
+//!
+//! This crate knows bytes and names. What they mean is the business of its callers.
+//!
+//! Specified in docs/durability.md.
+
+mod content;
+mod error;
+mod exclusive;
+#[cfg(feature = "local")]
+mod local;
+mod memory;
+mod name;
+mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use content::Content;
+pub use error::{BoxError, Operation, StoreError, StoreErrorKind};
+pub use exclusive::{CONTENDERS, NotExclusive, prove_exclusive_by_race};
+#[cfg(feature = "local")]
+pub use local::LocalStore;
+pub use memory::MemoryStore;
+pub use name::{NameError, OBJECT_NAME_BYTES_MAX, ObjectName};
+pub use store::{ObjectInfo, Store};
