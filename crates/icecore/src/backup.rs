@@ -1,0 +1,235 @@
+//! Backup: the state of a source at one moment becomes a snapshot.
+
+use crate::event_log::{KeptLog, LogWriter, WriteError};
+use crate::monitor::{Counter, Monitor};
+use crate::repository::Repository;
+use crate::session::{NewChunk, Session, SessionError, SessionOptions};
+use crate::source::{
+    Reading, Since, Source, SourceEnd, SourceError, SourceFile, SourceRequest, Whole,
+};
+use icecore_format::block::Compression;
+use icecore_format::random::random_bytes;
+use icecore_format::snapshot::{Counts, Snapshot, Tag};
+use icecore_format::tree::{TreeContent, TreeEntry, TreeNode};
+use icecore_format::{ChunkId, ChunkKind, SnapshotId, Timestamp};
+
+/// Pieces that a source's named contents are stored in, in bytes.
+const FILE_CHUNK_BYTES: usize = 256 << 10;
+
+/// How to back up, and what to say about it.
+#[derive(Clone, Debug, Default)]
+pub struct BackupOptions {
+    /// The source's name; its own default name if empty.
+    pub name: Option<String>,
+    /// The host that the backup is made on.
+    pub host: String,
+    /// Labels.
+    pub tags: Vec<Tag>,
+    /// What there is to say about it.
+    pub description: Option<String>,
+    /// Until when the snapshot is to be kept at least.
+    pub retain_until: Option<Timestamp>,
+    /// What is asked of the source; what is known of it is filled in here.
+    pub request: SourceRequest,
+    /// Whether to read all of the source, whatever is known of it.
+    pub full: bool,
+    /// How hard to compress.
+    pub compression: Compression,
+}
+
+/// What a backup did.
+#[derive(Clone, Debug)]
+pub struct BackupReport {
+    /// The snapshot, as it stands in the ledger.
+    pub snapshot: Snapshot,
+    /// The number of its ledger entry.
+    pub entry: u64,
+    /// Events that the source's newest snapshot before did not have; all of them if there was none,
+    /// or if the source is no longer what it was.
+    pub events_new: u64,
+    /// What was read, and why.
+    pub reading: Reading,
+    /// How it relates to the source's newest snapshot before.
+    pub history: History,
+}
+
+/// How a snapshot relates to the newest one before it of the same source, host and streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// There is none.
+    First,
+    /// It begins with all events of that one, in their order.
+    Continued,
+    /// It does not: events were changed or removed, so it begins a new epoch of its source. The
+    /// snapshot before keeps what was there.
+    Rewritten {
+        /// Events of the snapshot before.
+        events_before: u64,
+    },
+}
+
+/// A backup that failed. Nothing was committed, unless the error says that this is unknown.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The source could not be read, or does not hold what it should.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The repository did not take it.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+impl From<WriteError> for BackupError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Source(error) => Self::Source(error),
+            WriteError::Session(error) => Self::Session(error),
+        }
+    }
+}
+
+/// Backs up `source` as a new snapshot, storing what the repository does not hold already.
+///
+/// Not cancel safe at its end: a future that is dropped while it commits may have committed. Ask
+/// the monitor to stop instead.
+pub async fn backup(
+    repository: &Repository,
+    source: &dyn Source,
+    options: &BackupOptions,
+    monitor: &Monitor,
+) -> Result<BackupReport, BackupError> {
+    let _task = monitor.task("backing up");
+    let clock = repository.environment.clock.clone();
+    let started = clock.now();
+    let name = options.name.clone().unwrap_or_else(|| source.default_name());
+    let session_options = SessionOptions { compression: options.compression };
+    let mut session = Session::begin(repository, session_options, monitor).await?;
+    // As of the ledger's end that the session began at: what it relies on is there.
+    let base = newest_alike(repository, &name, source.kind(), options).await;
+    let known = match &base {
+        Some(base) if !options.full => KeptLog::load(repository, base).await,
+        _ => None,
+    };
+    let mut request = options.request.clone();
+    request.since = base.as_ref().zip(known.as_ref()).map(|(base, kept)| Since {
+        resume: base.resume.clone(),
+        kept: kept.source.clone(),
+        events: base.counts.events,
+    });
+    let mut reader = source.open(&request).await?;
+    let reading = match reader.reading() {
+        Reading::Whole(Whole::First) if base.is_some() && !options.full => {
+            Reading::Whole(Whole::NotPossible(NOTHING_KEPT.to_owned()))
+        }
+        reading => reading.clone(),
+    };
+    monitor.count(Counter::BytesExpected, reader.bytes_expected().unwrap_or(0));
+
+    let root = base.as_ref().and_then(|base| base.event_log.clone());
+    let mut log = match (&reading, &base, known) {
+        (Reading::Further(_), Some(base), Some(kept)) => {
+            session.rely_on(base.id);
+            LogWriter::going_on(&session, monitor, root.unwrap_or_default(), kept)
+        }
+        _ => LogWriter::new(&session, monitor, root.as_ref()),
+    };
+    log.write_all(&mut *reader, &mut session).await?;
+    let SourceEnd { epilogue, files, resume, kept } = reader.finish().await?;
+    let mut log = log.finish(epilogue, &mut session).await?;
+    log.kept.source = kept;
+    let tree = store_files(&mut session, files).await?;
+
+    let history = match &base {
+        None => History::First,
+        Some(base) if log.begins_as_known == Some(false) => {
+            History::Rewritten { events_before: base.counts.events }
+        }
+        Some(_) => History::Continued,
+    };
+    let epoch = match history {
+        History::Rewritten { .. } => base.as_ref().map_or(0, |base| base.epoch.saturating_add(1)),
+        History::First | History::Continued => base.as_ref().map_or(0, |base| base.epoch),
+    };
+    let events_before = match (history, &base) {
+        (History::Continued, Some(base)) => base.counts.events,
+        _ => 0,
+    };
+    let id = SnapshotId(random_bytes(&*repository.environment.random));
+    let counts: Counts = log.counts;
+    let committed = session
+        .commit(|bytes_stored| Snapshot {
+            id,
+            source: name,
+            source_kind: source.kind().to_owned(),
+            host: options.host.clone(),
+            program: concat!("icecore ", env!("CARGO_PKG_VERSION")).to_owned(),
+            epoch,
+            started,
+            finished: clock.now(),
+            tags: options.tags.clone(),
+            description: options.description.clone(),
+            retain_until: options.retain_until,
+            selection: options.request.streams.patterns().to_vec(),
+            counts,
+            bytes_read: log.bytes_read,
+            bytes_stored,
+            resume,
+            origin: None,
+            event_log: Some(log.root),
+            tree,
+        })
+        .await?;
+    log.kept.save(repository, &committed.snapshot).await;
+    Ok(BackupReport {
+        entry: committed.number,
+        events_new: counts.events.saturating_sub(events_before),
+        snapshot: committed.snapshot,
+        reading,
+        history,
+    })
+}
+
+/// Why a source is read whole whose last backup was made elsewhere, or is remembered no longer.
+const NOTHING_KEPT: &str = "this machine keeps nothing of its last backup";
+
+/// The newest live snapshot of the same source, as this host sees it.
+async fn newest_alike(
+    repository: &Repository,
+    name: &str,
+    kind: &str,
+    options: &BackupOptions,
+) -> Option<Snapshot> {
+    let state = repository.state().await;
+    let found = crate::snapshots::live(&state).into_iter().rev().find(|found| {
+        let snapshot = &found.snapshot;
+        snapshot.source == name
+            && snapshot.source_kind == kind
+            && snapshot.host == options.host
+            && snapshot.selection == options.request.streams.patterns()
+    });
+    found.map(|found| found.snapshot.clone())
+}
+
+async fn store_files(
+    session: &mut Session<'_>,
+    mut files: Vec<SourceFile>,
+) -> Result<Option<ChunkId>, SessionError> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut tree = TreeNode::default();
+    for file in files {
+        let mut chunks = Vec::new();
+        for plaintext in file.content.chunks(FILE_CHUNK_BYTES) {
+            let id = session.chunk_id(ChunkKind::Data, plaintext);
+            let plaintext = plaintext.to_vec();
+            session.put(NewChunk { kind: ChunkKind::Data, id, plaintext }).await?;
+            chunks.push(id);
+        }
+        let content = TreeContent::File { bytes: file.content.len() as u64, chunks };
+        tree.entries.push(TreeEntry { name: file.name.into_bytes(), content });
+    }
+    session.put_record(ChunkKind::Tree, &tree).await.map(Some)
+}

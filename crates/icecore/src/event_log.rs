@@ -1,0 +1,19 @@
+//! Event logs: how events become chunks, segments and stream directories, and how they are found
+//! again.
+//!
+//! Format: docs/format.md, "Event logs".
+
+mod chunk;
+mod cut;
+mod heads;
+mod kept;
+mod open;
+mod reader;
+mod segment;
+mod streams;
+mod tail;
+mod writer;
+
+pub(crate) use kept::KeptLog;
+pub(crate) use reader::{LogReader, PartReader};
+pub(crate) use writer::{LogWriter, WriteError};

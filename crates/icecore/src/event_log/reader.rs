@@ -1,0 +1,214 @@
+//! Reading an event log: its parts in order, and which chunks of one hold the wanted streams.
+
+use crate::chunks::ChunkReader;
+use crate::error::ReadError;
+use crate::selection::StreamSelection;
+use futures::stream::{self, Stream, StreamExt as _};
+use icecore_format::event::{Event, records};
+use icecore_format::event_log::{
+    EventLogRoot, LogNode, PageRef, Segment, SegmentChunk, StreamEntry, StreamPage, Subtree,
+};
+use icecore_format::record::DecodeError;
+use icecore_format::{ChunkId, ChunkKind};
+use std::collections::BTreeMap;
+
+/// Reads an event log.
+#[derive(Clone)]
+pub(crate) struct LogReader {
+    chunks: ChunkReader,
+}
+
+/// Reads one part of a log: a segment, or the tail, which has no directory.
+#[derive(Clone)]
+pub(crate) struct PartReader {
+    chunks: ChunkReader,
+    part: Part,
+}
+
+#[derive(Clone)]
+enum Part {
+    Segment(ChunkId, Segment),
+    Tail(Vec<SegmentChunk>),
+}
+
+impl LogReader {
+    pub(crate) fn new(chunks: ChunkReader) -> Self {
+        Self { chunks }
+    }
+
+    /// The parts of a log from left to right.
+    pub(crate) fn parts(
+        &self,
+        root: &EventLogRoot,
+    ) -> impl Stream<Item = Result<PartReader, ReadError>> + Send + use<> {
+        // What is still to be gone through, the next at the end.
+        let pending: Vec<Subtree> = root.peaks.iter().chain(&root.open).rev().copied().collect();
+        let reader = self.clone();
+        let segments = stream::try_unfold(pending, move |mut pending| {
+            let reader = reader.clone();
+            async move {
+                while let Some(subtree) = pending.pop() {
+                    if subtree.height == 0 {
+                        let segment = reader.segment(subtree.id).await?;
+                        return Ok(Some((segment, pending)));
+                    }
+                    pending.extend(reader.children(&subtree).await?.into_iter().rev());
+                }
+                Ok(None)
+            }
+        });
+        let tail = (!root.tail.is_empty()).then(|| Ok(self.tail(root)));
+        segments.chain(stream::iter(tail))
+    }
+
+    /// The tail of a log.
+    pub(crate) fn tail(&self, root: &EventLogRoot) -> PartReader {
+        PartReader { chunks: self.chunks.clone(), part: Part::Tail(root.tail.clone()) }
+    }
+
+    /// The subtrees below an inner node.
+    pub(crate) async fn children(&self, subtree: &Subtree) -> Result<Vec<Subtree>, ReadError> {
+        let node: LogNode = self.chunks.read_record(ChunkKind::LogNode, subtree.id).await?;
+        let lower = subtree.height.checked_sub(1);
+        if node.height == subtree.height
+            && node.children.iter().all(|child| Some(child.height) == lower)
+        {
+            Ok(node.children)
+        } else {
+            Err(malformed(subtree.id, "its heights do not fit"))
+        }
+    }
+
+    /// A segment.
+    pub(crate) async fn segment(&self, id: ChunkId) -> Result<PartReader, ReadError> {
+        let segment = self.chunks.read_record(ChunkKind::Segment, id).await?;
+        Ok(PartReader { chunks: self.chunks.clone(), part: Part::Segment(id, segment) })
+    }
+}
+
+impl PartReader {
+    /// Its chunks.
+    pub(crate) fn chunks(&self) -> &[SegmentChunk] {
+        match &self.part {
+            Part::Segment(_, segment) => &segment.chunks,
+            Part::Tail(chunks) => chunks,
+        }
+    }
+
+    /// The pages of its directory.
+    pub(crate) fn directory(&self) -> &[PageRef] {
+        match &self.part {
+            Part::Segment(_, segment) => &segment.directory,
+            Part::Tail(_) => &[],
+        }
+    }
+
+    /// The chunks that may hold events of the wanted streams, in order: exactly those in a segment,
+    /// and all of a tail, which is short.
+    pub(crate) async fn chunks_of(
+        &self,
+        streams: &StreamSelection,
+    ) -> Result<Vec<SegmentChunk>, ReadError> {
+        let Part::Segment(id, segment) = &self.part else { return Ok(self.chunks().to_vec()) };
+        if streams.is_all() {
+            return Ok(segment.chunks.clone());
+        }
+        let mut wanted = vec![false; segment.chunks.len()];
+        for entry in self.listed(segment, streams).await? {
+            for chunk in entry.chunk_indices() {
+                let wanted = usize::try_from(chunk)
+                    .ok()
+                    .and_then(|chunk| wanted.get_mut(chunk))
+                    .ok_or_else(|| malformed(*id, "a chunk beyond its segment"))?;
+                *wanted = true;
+            }
+        }
+        let chunks = segment.chunks.iter().zip(wanted);
+        Ok(chunks.filter_map(|(chunk, wanted)| wanted.then_some(*chunk)).collect())
+    }
+
+    /// What it has of each wanted stream, sorted by stream.
+    pub(crate) async fn streams(
+        &self,
+        wanted: &StreamSelection,
+    ) -> Result<Vec<StreamEntry>, ReadError> {
+        match &self.part {
+            Part::Segment(_, segment) => self.listed(segment, wanted).await,
+            Part::Tail(chunks) => self.counted(chunks, wanted).await,
+        }
+    }
+
+    /// What the directory lists.
+    async fn listed(
+        &self,
+        segment: &Segment,
+        wanted: &StreamSelection,
+    ) -> Result<Vec<StreamEntry>, ReadError> {
+        let mut streams = Vec::new();
+        for (index, page) in segment.directory.iter().enumerate() {
+            let next = segment.directory.get(index + 1);
+            let range = page.first_stream.as_str()..;
+            let is_beyond = |stream: &str| {
+                !range.contains(&stream) || next.is_some_and(|next| stream >= &*next.first_stream)
+            };
+            // A page is skipped where every wanted stream is known by name and lies elsewhere.
+            if wanted.exact().is_some_and(|names| names.iter().all(|name| is_beyond(name))) {
+                continue;
+            }
+            let id = page.page;
+            let page = self.chunks.read(ChunkKind::StreamPage, id).await?;
+            let page = StreamPage::decode(&page)
+                .map_err(|source| ReadError::ChunkMalformed { id, source })?;
+            streams.extend(page.streams.into_iter().filter(|entry| wanted.includes(&entry.stream)));
+        }
+        Ok(streams)
+    }
+
+    /// What the chunks have.
+    async fn counted(
+        &self,
+        chunks: &[SegmentChunk],
+        wanted: &StreamSelection,
+    ) -> Result<Vec<StreamEntry>, ReadError> {
+        let mut streams = BTreeMap::<String, StreamEntry>::new();
+        for (index, chunk) in chunks.iter().enumerate() {
+            let id = chunk.records;
+            let malformed = |source| ReadError::ChunkMalformed { id, source };
+            let bytes = self.chunks.read(ChunkKind::Events, id).await?;
+            let mut events = 0;
+            for body in records(&bytes).map_err(malformed)? {
+                let event = body.and_then(Event::decode_body).map_err(malformed)?;
+                events += 1;
+                if !wanted.includes(event.stream) {
+                    continue;
+                }
+                let entry = streams.entry(event.stream.to_owned()).or_insert_with_key(|stream| {
+                    StreamEntry {
+                        stream: stream.clone(),
+                        events: 0,
+                        first_version: event.version,
+                        last_version: event.version,
+                        chunks: Vec::new(),
+                    }
+                });
+                entry.events += 1;
+                entry.first_version = entry.first_version.min(event.version);
+                entry.last_version = entry.last_version.max(event.version);
+                let last = entry.chunk_indices().last();
+                if last != Some(index as u64) {
+                    entry.chunks.push((index as u64 - last.unwrap_or(0)) as u32);
+                }
+            }
+            if events != chunk.events {
+                let (record, what) = ("the event log", "a chunk with another number of events");
+                return Err(malformed(DecodeError::Malformed { record, what }));
+            }
+        }
+        Ok(streams.into_values().collect())
+    }
+}
+
+fn malformed(id: ChunkId, what: &'static str) -> ReadError {
+    let source = DecodeError::Malformed { record: "the event log", what };
+    ReadError::ChunkMalformed { id, source }
+}

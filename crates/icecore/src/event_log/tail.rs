@@ -1,0 +1,110 @@
+//! The tail's chunks as this machine keeps them: they become events again when there are enough to
+//! be cut for good.
+
+use super::chunk::ReadyChunk;
+use super::streams::ChunkStreams;
+use crate::session::NewChunk;
+use crate::source::{EventBatch, EventForms};
+use icecore_format::ChunkKind;
+use icecore_format::event::{Beside, Boundary, Event, FormKind, RecordBodies, Template};
+use icecore_format::event_log::SegmentChunk;
+use icecore_format::keys::KeySet;
+use icecore_format::record::DecodeError;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A chunk of the tail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptChunk {
+    pub(super) entry: SegmentChunk,
+    /// The plaintext of its records.
+    records: Vec<u8>,
+    /// The plaintext of what stands beside them.
+    beside: Option<Vec<u8>>,
+}
+
+impl KeptChunk {
+    /// What is kept of a chunk that is about to be stored.
+    pub(super) fn new(chunk: &ReadyChunk) -> Self {
+        let plaintext = |wanted| {
+            let found = chunk.chunks.iter().find(|new: &&NewChunk| new.kind == wanted);
+            found.map(|new| new.plaintext.clone())
+        };
+        Self {
+            entry: chunk.entry,
+            records: plaintext(ChunkKind::Events).unwrap_or_default(),
+            beside: plaintext(ChunkKind::Beside),
+        }
+    }
+
+    /// Whether this is what was stored under its ids.
+    pub(super) fn is_genuine(&self, keys: &KeySet) -> bool {
+        let beside = self.beside.as_ref().map(|beside| keys.chunk_id(ChunkKind::Beside, beside));
+        keys.chunk_id(ChunkKind::Events, &self.records) == self.entry.records
+            && beside == self.entry.beside
+    }
+
+    /// Its streams.
+    pub(super) fn streams(&self, boundary: &Boundary) -> Result<ChunkStreams, DecodeError> {
+        let mut streams = ChunkStreams::default();
+        for body in icecore_format::event::records(&self.records)? {
+            let event = Event::decode_body(body?)?;
+            let hash = |stream: &str| boundary.hash(stream.as_bytes());
+            streams.add(event.stream, event.version, event.time.timestamp(), hash);
+        }
+        Ok(streams)
+    }
+
+    /// Its events, as the source gave them.
+    pub(super) fn into_batch(self) -> Result<EventBatch, DecodeError> {
+        let mut records = self.records;
+        // The chunk's version: a batch has none.
+        icecore_format::event::records(&records)?;
+        records.remove(0);
+        let mut batch = EventBatch::default();
+        let mut bodies = RecordBodies::unversioned(&records);
+        let mut ends = Vec::new();
+        while let Some(body) = bodies.next() {
+            body?;
+            ends.push(records.len() - bodies.remaining());
+        }
+        if let Some(bytes) = &self.beside {
+            let beside = Beside::decode(bytes, ends.len() as u32)?;
+            let forms = Forms::of(&beside, self.entry.position, ends.len())?;
+            (batch.positions, batch.forms) = (forms.positions, forms.forms);
+        }
+        (batch.records, batch.record_ends) = (records, ends);
+        Ok(batch)
+    }
+}
+
+struct Forms {
+    positions: Vec<Option<u64>>,
+    forms: EventForms,
+}
+
+impl Forms {
+    fn of(beside: &Beside, position: Option<u64>, events: usize) -> Result<Self, DecodeError> {
+        let mut positions = Vec::with_capacity(events);
+        let mut forms = EventForms { kind: beside.form, ..EventForms::default() };
+        let mut numbers = HashMap::<&Template, u32>::new();
+        let (mut event_forms, mut pieces) = beside.forms(position);
+        for _ in 0..events {
+            let form = event_forms.next_form();
+            positions.push(form.position);
+            let Some(template) = form.template else { continue };
+            let number = *numbers.entry(template).or_insert_with(|| {
+                forms.templates.push(template.clone());
+                forms.templates.len() as u32 - 1
+            });
+            forms.template_of.push(number);
+            forms.pieces.extend_from_slice(template.take_pieces(&mut pieces)?.rest());
+            forms.piece_ends.push(forms.pieces.len());
+        }
+        if beside.form != FormKind::None && forms.template_of.len() != events {
+            let (record, what) = ("the chunk beside the events", "events without a template");
+            return Err(DecodeError::Malformed { record, what });
+        }
+        Ok(Self { positions, forms })
+    }
+}

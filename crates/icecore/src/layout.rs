@@ -1,0 +1,78 @@
+//! What objects are called, and what a name says about an object.
+//!
+//! Format: docs/format.md, "Names".
+
+use icecore_format::{KeyId, PackId, RunId};
+use icecore_store::ObjectName;
+
+/// What an object is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ObjectRole {
+    /// The config.
+    Config,
+    /// A key slot.
+    KeySlot(KeyId),
+    /// Ledger entries, from this number on.
+    Ledger(u64),
+    /// The witness of this entry.
+    Witness(u64),
+    /// The ledger's state before this entry, as the key slot signed it. The name says who signed,
+    /// since nobody else's checkpoints are worth reading.
+    Checkpoint(u64, KeyId),
+    /// A pack.
+    Pack(PackId),
+    /// An index run.
+    IndexRun(RunId),
+    /// What is left of a test of the storage.
+    Probe(u64),
+}
+
+impl ObjectRole {
+    /// Where ledger objects are.
+    pub const LEDGER_PREFIX: &'static str = "ledger/";
+    /// Where key slots are.
+    pub const KEYS_PREFIX: &'static str = "keys/";
+    /// Where witnesses are.
+    pub const WITNESS_PREFIX: &'static str = "witness/";
+    /// Where checkpoints are.
+    pub const CHECKPOINT_PREFIX: &'static str = "checkpoint/";
+
+    /// The object's name.
+    pub fn object_name(&self) -> ObjectName {
+        let name = match self {
+            Self::Config => "config".to_owned(),
+            Self::KeySlot(id) => format!("keys/{id}"),
+            Self::Ledger(number) => format!("ledger/{number:020}"),
+            Self::Witness(number) => format!("witness/{number:020}"),
+            Self::Checkpoint(number, author) => format!("checkpoint/{number:020}-{author}"),
+            // The first byte of the random part spreads packs over 256 directories.
+            Self::Pack(id) => format!("packs/{:02x}/{id}", id.session.random[0]),
+            Self::IndexRun(id) => format!("index/{id}"),
+            Self::Probe(number) => format!("probe/{number:016x}"),
+        };
+        name.try_into().expect("our names are valid object names")
+    }
+
+    /// The object that has this name; `None` if none of ours can.
+    pub fn of(name: &ObjectName) -> Option<Self> {
+        let text = name.as_str();
+        let number = |digits: &str| digits.parse().ok();
+        let role = match text.split_once('/') {
+            None => (text == "config").then_some(Self::Config),
+            Some(("keys", id)) => id.parse().ok().map(Self::KeySlot),
+            Some(("ledger", digits)) => number(digits).map(Self::Ledger),
+            Some(("witness", digits)) => number(digits).map(Self::Witness),
+            Some(("checkpoint", rest)) => rest.split_once('-').and_then(|(digits, author)| {
+                Some(Self::Checkpoint(number(digits)?, author.parse().ok()?))
+            }),
+            Some(("packs", rest)) => {
+                rest.split_once('/').and_then(|(_, id)| id.parse().ok()).map(Self::Pack)
+            }
+            Some(("index", id)) => id.parse().ok().map(Self::IndexRun),
+            Some(("probe", digits)) => u64::from_str_radix(digits, 16).ok().map(Self::Probe),
+            Some(_) => None,
+        };
+        // One name per object: "ledger/1" names nothing.
+        role.filter(|role| role.object_name() == *name)
+    }
+}

@@ -1,0 +1,31 @@
+//! Backup repositories for event-sourced systems, and what can be done with one.
+//!
+//! The library never prints, reads no environment variable, and asks no clock and no generator of
+//! random numbers that it was not given.
+
+pub mod backup;
+pub mod check;
+pub mod environment;
+pub mod error;
+pub mod index;
+pub mod layout;
+pub mod ledger;
+pub mod local;
+pub mod monitor;
+pub mod repository;
+pub mod restore;
+pub mod selection;
+pub mod session;
+pub mod snapshots;
+pub mod source;
+pub mod streams;
+pub mod target;
+
+mod chunks;
+mod event_log;
+mod pipeline;
+mod storage;
+
+pub use environment::Environment;
+pub use monitor::Monitor;
+pub use repository::Repository;

@@ -1,0 +1,216 @@
+//! Restore: a snapshot, or some streams of it, goes back into a store.
+//!
+//! Whatever is written has been verified by its chunk's id, and the target reads back what it wrote
+//! before it takes its final name.
+
+mod copy;
+
+use crate::chunks::ChunkReader;
+use crate::error::ReadError;
+use crate::event_log::LogReader;
+use crate::monitor::{Monitor, Stopped};
+use crate::repository::Repository;
+use crate::selection::StreamSelection;
+use crate::source::SourceFile;
+use crate::streams;
+use crate::target::{Target, TargetError, TargetRequest, Written};
+use copy::copy;
+use futures::stream::TryStreamExt as _;
+use icecore_format::record::DecodeError;
+use icecore_format::snapshot::Snapshot;
+use icecore_format::tree::{TreeContent, TreeNode};
+use icecore_format::{ChunkId, ChunkKind};
+
+/// What to restore, and how.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreOptions {
+    /// Which streams.
+    pub streams: StreamSelection,
+    /// What the one stream that is restored is to be called instead.
+    pub rename: Option<String>,
+    /// Whether a target that is not empty may be replaced.
+    pub overwrite: bool,
+}
+
+/// What a restore did.
+#[derive(Clone, Debug)]
+pub struct RestoreReport {
+    /// Events written.
+    pub events_restored: u64,
+    /// Streams that they belong to.
+    pub streams_restored: u64,
+    /// What the target wrote, and whether it was read back and found the same.
+    pub written: Written,
+}
+
+/// What a restore would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestorePlan {
+    /// Events that would be written.
+    pub events: u64,
+    /// Streams that they belong to.
+    pub streams: u64,
+    /// Bytes of their chunks that would be read, before compression, in bytes.
+    pub record_bytes: u64,
+}
+
+/// A restore that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{}", step, outcome.as_ref().map(|it| format!("; {it}")).unwrap_or_default())]
+pub struct RestoreError {
+    #[source]
+    step: RestoreStep,
+    /// What is at the target now, where it was begun.
+    pub outcome: Option<String>,
+}
+
+/// The step of a restore that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreStep {
+    /// Something of the repository could not be read.
+    #[error("cannot read the snapshot")]
+    Read(#[from] ReadError),
+    /// The target did not take it.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// No stream of the snapshot is meant.
+    #[error("the snapshot has no stream that matches")]
+    NoStream,
+    /// Several streams would go under one name.
+    #[error("{streams} streams match, and only one can be given another name")]
+    SeveralStreams {
+        /// How many.
+        streams: u64,
+    },
+    /// The counts of what was written are not those of the snapshot.
+    #[error("{restored} events were restored where the snapshot has {expected}")]
+    Miscounted {
+        /// Events written.
+        restored: u64,
+        /// Events that the snapshot has.
+        expected: u64,
+    },
+    /// It was asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+impl RestoreError {
+    /// The step that failed.
+    pub fn step(&self) -> &RestoreStep {
+        &self.step
+    }
+}
+
+impl<E: Into<RestoreStep>> From<E> for RestoreError {
+    fn from(step: E) -> Self {
+        Self { step: step.into(), outcome: None }
+    }
+}
+
+/// Says what [`restore`] would do. Reads the snapshot's structure, and writes nothing.
+pub async fn plan(
+    repository: &Repository,
+    snapshot: &Snapshot,
+    options: &RestoreOptions,
+) -> Result<RestorePlan, RestoreError> {
+    let chunks = repository.chunks().await?;
+    let (events, streams) = expected(&chunks, snapshot, options).await?;
+    let root = snapshot.event_log.clone().unwrap_or_default();
+    let mut record_bytes = 0;
+    let log = LogReader::new(chunks);
+    let mut parts = std::pin::pin!(log.parts(&root));
+    while let Some(part) = parts.try_next().await? {
+        let chunks = part.chunks_of(&options.streams).await?;
+        record_bytes += chunks.iter().map(|chunk| u64::from(chunk.record_bytes)).sum::<u64>();
+    }
+    Ok(RestorePlan { events, streams, record_bytes })
+}
+
+/// Restores `snapshot`, or the streams of it that the options choose, into `target`.
+///
+/// Ends complete, or says exactly what is at the target.
+pub async fn restore(
+    repository: &Repository,
+    snapshot: &Snapshot,
+    target: &dyn Target,
+    options: &RestoreOptions,
+    monitor: &Monitor,
+) -> Result<RestoreReport, RestoreError> {
+    let _task = monitor.task("restoring");
+    let chunks = repository.chunks().await?;
+    let (events, streams) = expected(&chunks, snapshot, options).await?;
+    let whole = options.streams.is_all() && options.rename.is_none();
+    let request = TargetRequest {
+        source_kind: snapshot.source_kind.clone(),
+        files: read_files(&chunks, snapshot.tree).await?,
+        overwrite: options.overwrite,
+        whole,
+    };
+    let mut writer = target.open(&request).await?;
+    let copied = copy(repository, &chunks, snapshot, &mut *writer, options, monitor).await;
+    let end = match copied {
+        Ok((restored, end)) if restored == events => end,
+        failed => {
+            let step = match failed {
+                Ok((restored, _)) => RestoreStep::Miscounted { restored, expected: events },
+                Err(step) => step,
+            };
+            return Err(RestoreError { step, outcome: Some(writer.abandon().await) });
+        }
+    };
+    let written = writer.finish(end).await?;
+    if written.events != events {
+        let step = RestoreStep::Miscounted { restored: written.events, expected: events };
+        return Err(step.into());
+    }
+    Ok(RestoreReport { events_restored: events, streams_restored: streams, written })
+}
+
+/// The events and streams that are to be restored, by the snapshot's own account.
+async fn expected(
+    chunks: &ChunkReader,
+    snapshot: &Snapshot,
+    options: &RestoreOptions,
+) -> Result<(u64, u64), RestoreError> {
+    if options.streams.is_all() && options.rename.is_none() {
+        return Ok((snapshot.counts.events, snapshot.counts.streams));
+    }
+    let found = streams::streams_in(chunks, snapshot, &options.streams).await?;
+    let (events, streams) = (found.iter().map(|stream| stream.events).sum(), found.len() as u64);
+    match streams {
+        0 => Err(RestoreStep::NoStream.into()),
+        2.. if options.rename.is_some() => Err(RestoreStep::SeveralStreams { streams }.into()),
+        _ => Ok((events, streams)),
+    }
+}
+
+/// The named contents below a tree's root.
+async fn read_files(
+    chunks: &ChunkReader,
+    tree: Option<ChunkId>,
+) -> Result<Vec<SourceFile>, ReadError> {
+    let Some(id) = tree else { return Ok(Vec::new()) };
+    let malformed = |what| ReadError::ChunkMalformed {
+        id,
+        source: DecodeError::Malformed { record: "the tree node", what },
+    };
+    let node: TreeNode = chunks.read_record(ChunkKind::Tree, id).await?;
+    let mut files = Vec::new();
+    for entry in node.entries {
+        let name = String::from_utf8(entry.name).map_err(|_| malformed("a name is not UTF-8"))?;
+        let TreeContent::File { bytes, chunks: ids } = entry.content else {
+            return Err(malformed("an entry of an unknown kind"));
+        };
+        let mut content = Vec::new();
+        for id in ids {
+            content.extend(chunks.read(ChunkKind::Data, id).await?);
+        }
+        if content.len() as u64 != bytes {
+            return Err(malformed("a file's chunks do not add up to its length"));
+        }
+        files.push(SourceFile { name, content });
+    }
+    Ok(files)
+}
