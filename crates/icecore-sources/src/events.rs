@@ -1,0 +1,6 @@
+//! Event stores.
+
+#[cfg(feature = "ndjson")]
+pub mod ndjson;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;

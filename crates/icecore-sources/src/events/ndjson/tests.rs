@@ -1,0 +1,13 @@
+//! NDJSON sources and targets, from the grammar up to whole files.
+
+mod appended;
+mod backups;
+mod changed;
+mod faults;
+mod files;
+mod fixture;
+mod json;
+mod records;
+mod round_trip;
+mod spellings;
+mod targets;
