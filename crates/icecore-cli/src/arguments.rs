@@ -1,0 +1,116 @@
+//! What can be said on the command line, beside what each subcommand takes for itself.
+
+use crate::commands::{backup, check, completions, init, man, restore, show, snapshots, streams};
+use crate::times::{Age, Since};
+use clap::{Args, Parser, Subcommand};
+use icecore_format::snapshot::Tag;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Backs up event stores into a deduplicated, encrypted repository.
+#[derive(Debug, Parser)]
+#[command(name = "icecore", version, max_term_width = 100)]
+#[command(after_help = "\
+Passwords are never taken from the command line: from --password-file or --password-command, \
+else from ICECORE_PASSWORD, ICECORE_PASSWORD_FILE or ICECORE_PASSWORD_COMMAND, else from a prompt.
+
+Exit codes: 0 done, 1 failed or damage found, 2 wrong usage, 3 the source was incomplete,
+10 no repository, 11 refused for concurrency, 12 wrong password, 130 interrupted.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArguments,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArguments {
+    #[arg(short, long, global = true, value_name = "PLACE")]
+    #[arg(env = "ICECORE_REPOSITORY", hide_env_values = true)]
+    #[arg(help = "Where the repository is: a directory, as PATH or file:PATH")]
+    pub(crate) repo: Option<OsString>,
+    /// Read the password from a file; one line end after it is not part of it
+    #[arg(short, long, global = true, value_name = "FILE", conflicts_with = "password_command")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Read the password from what a shell command prints
+    #[arg(long, global = true, value_name = "COMMAND")]
+    pub(crate) password_command: Option<OsString>,
+    #[arg(long, global = true, value_name = "DIRECTORY", conflicts_with = "no_cache")]
+    #[arg(help = "Keep copies of repository metadata here [default: $XDG_CACHE_HOME/icecore]")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Keep no copies of repository metadata
+    #[arg(long, global = true)]
+    pub(crate) no_cache: bool,
+    /// Print JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print nothing but errors, warnings, and what was asked for
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more about what goes on; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(init::Arguments),
+    #[command(visible_alias = "snapshot")]
+    Backup(backup::Arguments),
+    Snapshots(snapshots::Arguments),
+    Show(show::Arguments),
+    Streams(streams::Arguments),
+    Restore(restore::Arguments),
+    Check(check::Arguments),
+    /// List everything that ever changed the repository
+    Log,
+    #[cfg(feature = "sqlite")]
+    Demo(crate::commands::demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+}
+
+/// Which snapshot is meant.
+#[derive(Debug, Args)]
+pub(crate) struct SnapshotArgument {
+    /// The beginning of a snapshot's id, four digits or more, or `latest`
+    #[arg(value_name = "SNAPSHOT")]
+    pub(crate) snapshot: String,
+    /// With `latest`: the newest snapshot of this source
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+}
+
+/// Reads a label: `KEY` or `KEY=VALUE`.
+pub(crate) fn parse_tag(text: &str) -> Result<Tag, String> {
+    let (key, value) = match text.split_once('=') {
+        Some((key, value)) => (key, Some(value.to_owned())),
+        None => (text, None),
+    };
+    if key.is_empty() {
+        return Err("a label begins with a key".to_owned());
+    }
+    Ok(Tag { key: key.to_owned(), value })
+}
+
+/// Reads a pair: `FIELD=MEMBER`.
+#[cfg(feature = "ndjson")]
+pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let pair =
+        text.split_once('=').filter(|(field, member)| !field.is_empty() && !member.is_empty());
+    let (field, member) = pair.ok_or("expected FIELD=MEMBER, such as stream_id=aggregateId")?;
+    Ok((field.to_owned(), member.to_owned()))
+}
+
+/// Reads a duration such as `30d`.
+pub(crate) fn parse_age(text: &str) -> Result<Age, String> {
+    text.parse()
+}
+
+/// Reads a moment, or how long ago it was.
+pub(crate) fn parse_since(text: &str) -> Result<Since, String> {
+    text.parse()
+}

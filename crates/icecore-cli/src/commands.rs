@@ -1,0 +1,45 @@
+//! The subcommands, one file each.
+
+pub(crate) mod init;
+
+pub(crate) mod backup;
+
+pub(crate) mod show;
+pub(crate) mod snapshots;
+pub(crate) mod streams;
+
+pub(crate) mod restore;
+
+pub(crate) mod check;
+pub(crate) mod log;
+
+#[cfg(feature = "sqlite")]
+pub(crate) mod demo;
+
+pub(crate) mod completions;
+pub(crate) mod man;
+
+use crate::arguments::Command;
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Runs a subcommand.
+pub(crate) async fn run(command: Command, context: &Context) -> Result<(), CommandError> {
+    match command {
+        Command::Init(arguments) => init::run(&arguments, context).await,
+        Command::Backup(arguments) => backup::run(arguments, context).await,
+        Command::Snapshots(arguments) => snapshots::run(&arguments, context).await,
+        Command::Show(arguments) => show::run(&arguments, context).await,
+        Command::Streams(arguments) => streams::run(&arguments, context).await,
+        Command::Restore(arguments) => restore::run(arguments, context).await,
+        Command::Check(arguments) => check::run(&arguments, context).await,
+        Command::Log => log::run(context).await,
+        #[cfg(feature = "sqlite")]
+        Command::Demo(arguments) => demo::run(&arguments, context).await,
+        Command::Completions(arguments) => {
+            completions::run(&arguments, context);
+            Ok(())
+        }
+        Command::Man(arguments) => man::run(&arguments, context),
+    }
+}

@@ -1,0 +1,168 @@
+//! `icecore restore`: a snapshot, or some streams of it, goes back into a store.
+
+use crate::arguments::SnapshotArgument;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::locator::Locator;
+use crate::output::Output;
+use crate::snapshot_view::short_id;
+use crate::table;
+use clap::Args;
+use icecore::Monitor;
+use icecore::restore::{RestoreOptions, RestorePlan, RestoreReport, plan, restore};
+use icecore::selection::StreamSelection;
+use icecore::snapshots;
+use icecore_format::snapshot::Snapshot;
+use serde::Serialize;
+use std::ffi::OsString;
+use std::time::Instant;
+
+/// Restore a snapshot, or some of its streams
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What is written is verified against the snapshot, and read back. A target that is not empty is \
+left alone unless --overwrite says otherwise.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    which: SnapshotArgument,
+    /// Where to: sqlite:PATH, ndjson:PATH, or - for NDJSON on standard output
+    #[arg(long, value_name = "TARGET")]
+    target: OsString,
+    /// Only streams that match, such as order-17 or 'order-*'; may be given again
+    #[arg(long = "stream", value_name = "PATTERN")]
+    streams: Vec<String>,
+    /// Restore the one stream under another id
+    #[arg(long = "as", value_name = "ID")]
+    rename: Option<String>,
+    /// Say what would be restored, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Replace what is at the target
+    #[arg(long)]
+    overwrite: bool,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    snapshot_id: String,
+    target: &'a str,
+    events_restored: u64,
+    streams_restored: u64,
+    bytes_written: u64,
+    verified: bool,
+    duration_s: f64,
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct PlanSummary<'a> {
+    snapshot_id: String,
+    target: &'a str,
+    dry_run: bool,
+    events: u64,
+    streams: u64,
+    bytes_to_read: u64,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), CommandError> {
+    let began = Instant::now();
+    let locator = Locator::parse(&arguments.target)?;
+    if arguments.rename.as_deref() == Some("") {
+        return Err(CommandError::Usage("--as is empty".to_owned()));
+    }
+    let options = RestoreOptions {
+        streams: StreamSelection::new(arguments.streams)?,
+        rename: arguments.rename,
+        overwrite: arguments.overwrite,
+    };
+    let output = &context.output;
+    if locator.is_standard_stream() && !arguments.dry_run {
+        output.leave_stdout_to_data();
+    }
+    let repository = context.open().await?;
+    let state = repository.state().await;
+    let which = &arguments.which;
+    let found = snapshots::find(&state, &which.snapshot, which.source.as_deref())?;
+    let snapshot = &found.snapshot;
+    let target = locator.to_string();
+    if arguments.dry_run {
+        let plan = plan(&repository, snapshot, &options).await?;
+        print_plan(&plan, snapshot, &target, output);
+        return Ok(());
+    }
+
+    let monitor = Monitor::default();
+    let report = {
+        let _watch = context.watch(&monitor);
+        restore(&repository, snapshot, &*locator.target(), &options, &monitor).await?
+    };
+    print_report(&report, snapshot, &target, began.elapsed().as_secs_f64(), output);
+    Ok(())
+}
+
+fn print_plan(plan: &RestorePlan, snapshot: &Snapshot, target: &str, output: &Output) {
+    if output.is_json() {
+        output.message(
+            "summary",
+            PlanSummary {
+                snapshot_id: snapshot.id.to_string(),
+                target,
+                dry_run: true,
+                events: plan.events,
+                streams: plan.streams,
+                bytes_to_read: plan.record_bytes,
+            },
+        );
+        return;
+    }
+    output.line(format!(
+        "would restore {} of {} from snapshot {} to {target}, reading {}",
+        table::counted(plan.events, "event", "events"),
+        table::counted(plan.streams, "stream", "streams"),
+        short_id(snapshot),
+        table::bytes(plan.record_bytes),
+    ));
+}
+
+fn print_report(
+    report: &RestoreReport,
+    snapshot: &Snapshot,
+    target: &str,
+    seconds: f64,
+    output: &Output,
+) {
+    let written = &report.written;
+    if output.is_json() {
+        output.message(
+            "summary",
+            Summary {
+                snapshot_id: snapshot.id.to_string(),
+                target,
+                events_restored: report.events_restored,
+                streams_restored: report.streams_restored,
+                bytes_written: written.bytes,
+                verified: written.verified,
+                duration_s: seconds,
+                notes: &written.notes,
+            },
+        );
+        return;
+    }
+    output.report(format!("restored snapshot {} to {target}", short_id(snapshot)));
+    output.report(format!(
+        "  {} in {}, {} written, {}",
+        table::counted(report.events_restored, "event", "events"),
+        table::counted(report.streams_restored, "stream", "streams"),
+        table::bytes(written.bytes),
+        table::duration(seconds),
+    ));
+    output.report(if written.verified {
+        "  verified: the target was read back and is what the snapshot holds"
+    } else {
+        "  not read back: a pipe cannot be; what went into it was verified"
+    });
+    for note in &written.notes {
+        output.report(format!("  note: {note}"));
+    }
+}

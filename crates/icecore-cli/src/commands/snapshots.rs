@@ -1,0 +1,102 @@
+//! `icecore snapshots`: the list of snapshots.
+
+use crate::arguments::{parse_since, parse_tag};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::snapshot_view::{SnapshotView, short_id};
+use crate::table::{self, Side};
+use crate::times::{self, Since};
+use clap::Args;
+use icecore::environment::{Clock as _, SystemClock};
+use icecore::selection::StreamSelection;
+use icecore::{snapshots, streams};
+use icecore_format::Timestamp;
+use icecore_format::snapshot::{Snapshot, Tag};
+
+/// List snapshots
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Only snapshots of this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Only snapshots with this label; may be given again, and then all are asked for
+    #[arg(long = "tag", value_name = "KEY[=VALUE]", value_parser = parse_tag)]
+    tags: Vec<Tag>,
+    /// Only snapshots made since: 2026-11-21T06:00:00Z, 2026-11-21, 24h, 7d
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    since: Option<Since>,
+    /// Only snapshots with a stream that matches; may be given again
+    #[arg(long = "stream", value_name = "PATTERN")]
+    streams: Vec<String>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
+    let selection = StreamSelection::new(arguments.streams.clone())?;
+    let repository = context.open().await?;
+    let since = arguments.since.map(|since| since.moment(SystemClock.now()));
+    let state = repository.state().await;
+    let mut wanted = Vec::new();
+    for found in snapshots::live(&state) {
+        let snapshot = &found.snapshot;
+        if is_wanted(snapshot, arguments, since)
+            && (selection.is_all()
+                || !streams::streams(&repository, snapshot, &selection).await?.is_empty())
+        {
+            wanted.push(snapshot);
+        }
+    }
+    print(&wanted, context);
+    Ok(())
+}
+
+fn is_wanted(snapshot: &Snapshot, arguments: &Arguments, since: Option<Timestamp>) -> bool {
+    let has = |wanted: &Tag| {
+        snapshot.tags.iter().any(|tag| {
+            tag.key == wanted.key && (wanted.value.is_none() || tag.value == wanted.value)
+        })
+    };
+    arguments.source.as_ref().is_none_or(|source| snapshot.source == *source)
+        && arguments.tags.iter().all(has)
+        && since.is_none_or(|since| snapshot.started >= since)
+}
+
+fn print(snapshots: &[&Snapshot], context: &Context) {
+    let output = &context.output;
+    if output.is_json() {
+        for snapshot in snapshots {
+            output.message("snapshot", SnapshotView::new(snapshot));
+        }
+        return;
+    }
+    if snapshots.is_empty() {
+        output.note("no snapshots");
+        return;
+    }
+    let rows: Vec<_> = snapshots.iter().map(|snapshot| row(snapshot)).collect();
+    let columns = [
+        ("snapshot", Side::Left),
+        ("time", Side::Left),
+        ("source", Side::Left),
+        ("host", Side::Left),
+        ("events", Side::Right),
+        ("stored", Side::Right),
+        ("tags", Side::Left),
+    ];
+    for line in table::lines(columns, &rows) {
+        output.line(line);
+    }
+}
+
+fn row(snapshot: &Snapshot) -> [String; 7] {
+    let tags: Vec<String> = snapshot.tags.iter().map(Tag::to_string).collect();
+    [
+        short_id(snapshot),
+        times::short(snapshot.started),
+        snapshot.source.clone(),
+        snapshot.host.clone(),
+        table::count(snapshot.counts.events),
+        table::bytes(snapshot.bytes_stored),
+        tags.join(", "),
+    ]
+}

@@ -1,0 +1,113 @@
+//! What every command is given: where to print, whom to listen to, and the way to the repository.
+
+use crate::arguments::GlobalArguments;
+use crate::directories;
+use crate::error::CommandError;
+use crate::explain;
+use crate::interrupt::Interrupt;
+use crate::location::Location;
+use crate::output::Output;
+use crate::password::{self, Password};
+use crate::progress::Watch;
+use icecore::environment::{SystemClock, SystemRandom, TokioExecutor};
+use icecore::layout::ObjectRole;
+use icecore::local::LocalState;
+use icecore::repository::OpenError;
+use icecore::{Environment, Monitor, Repository};
+use icecore_store::{LocalStore, Store, StoreError, StoreErrorKind};
+use std::sync::Arc;
+
+/// What every command is given.
+pub(crate) struct Context {
+    pub(crate) global: GlobalArguments,
+    pub(crate) output: Output,
+    interrupt: Interrupt,
+}
+
+impl Context {
+    pub(crate) fn new(global: GlobalArguments, output: Output, interrupt: Interrupt) -> Self {
+        Self { global, output, interrupt }
+    }
+
+    /// Opens the repository, and warns of what is wrong with its ledger.
+    pub(crate) async fn open(&self) -> Result<Repository, CommandError> {
+        let location = self.location()?;
+        let store = match LocalStore::open(&location.path) {
+            Ok(store) => store,
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                let place = error.place().to_owned();
+                return Err(OpenError::NoRepository { place }.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // Before anybody types a password for nothing.
+        if !has_config(&store).await? {
+            return Err(OpenError::NoRepository { place: store.place() }.into());
+        }
+        let password = self.password(password::ask).await?;
+        let environment = self.environment()?;
+        let local = environment.local.clone();
+        let repository = Repository::open(Arc::new(store), environment, &password).await?;
+        for alarm in repository.alarms().await {
+            let hint = explain::alarm_hint(&alarm, repository.config().repository, &local);
+            self.output.warn(&alarm.to_string(), Some(&hint));
+        }
+        Ok(repository)
+    }
+
+    /// Where the repository is.
+    pub(crate) fn location(&self) -> Result<Location, CommandError> {
+        Location::parse(self.global.repo.as_deref().ok_or(CommandError::NoPlace)?)
+            .map_err(CommandError::Usage)
+    }
+
+    /// The password, from where the user said, or else from `ask`.
+    pub(crate) async fn password(
+        &self,
+        ask: fn() -> Result<Password, password::PasswordError>,
+    ) -> Result<Password, CommandError> {
+        let source = password::Source::choose(&self.global);
+        // Blocks, perhaps on a person, while interruptions are listened to.
+        let read = tokio::task::spawn_blocking(move || source.read(ask)).await;
+        Ok(read.map_err(|error| CommandError::Runtime(error.into()))??)
+    }
+
+    /// What the library is given.
+    pub(crate) fn environment(&self) -> Result<Environment, CommandError> {
+        environment(LocalState {
+            state_directory: directories::state(),
+            cache_directory: match &self.global.cache_dir {
+                _ if self.global.no_cache => None,
+                Some(directory) => Some(directory.clone()),
+                None => directories::cache(),
+            },
+        })
+    }
+
+    /// Shows the progress of an operation that writes to `monitor`, and makes an interruption a
+    /// wish to stop, until the returned value is dropped.
+    pub(crate) fn watch(&self, monitor: &Monitor) -> Watch {
+        Watch::begin(&self.output, &self.interrupt, monitor)
+    }
+}
+
+/// What the library is given, with this place for local state.
+pub(crate) fn environment(local: LocalState) -> Result<Environment, CommandError> {
+    let executor = TokioExecutor::new(0)
+        .map_err(|error| CommandError::Runtime(std::io::Error::other(error)))?;
+    Ok(Environment {
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        executor: Arc::new(executor),
+        local,
+    })
+}
+
+/// Whether there is a repository in `store`.
+pub(crate) async fn has_config(store: &LocalStore) -> Result<bool, StoreError> {
+    match store.get_range(&ObjectRole::Config.object_name(), 0..0).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}

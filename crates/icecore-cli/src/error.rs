@@ -1,0 +1,72 @@
+//! What can end a command early.
+
+use crate::password::PasswordError;
+use icecore::backup::BackupError;
+use icecore::check::CheckError;
+use icecore::error::ReadError;
+use icecore::repository::{InitError, OpenError};
+use icecore::restore::RestoreError;
+use icecore::selection::PatternError;
+use icecore::snapshots::FindError;
+use icecore_store::StoreError;
+
+/// What ended a command. [`crate::explain`] says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The arguments make no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// Nobody said where the repository is.
+    #[error("which repository?")]
+    NoPlace,
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Init(#[from] InitError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Find(#[from] FindError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error("cannot read the repository")]
+    Read(#[from] ReadError),
+    /// A check found damage.
+    #[error("{}", crate::table::counted(*findings, "problem was found", "problems were found"))]
+    Damaged {
+        /// How many findings.
+        findings: u64,
+    },
+    /// A snapshot was made, and not of everything.
+    #[error(
+        "the snapshot lacks part of its source: {}",
+        crate::table::counted(*problems, "problem", "problems")
+    )]
+    Incomplete {
+        /// How many problems.
+        problems: u64,
+    },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("cannot print to standard output")]
+    Output(#[source] std::io::Error),
+    #[error("cannot write manual pages to {}", directory.display())]
+    Pages {
+        /// Where.
+        directory: std::path::PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot start")]
+    Runtime(#[source] std::io::Error),
+    #[cfg(feature = "sqlite")]
+    #[error(transparent)]
+    Demo(#[from] crate::commands::demo::DemoError),
+}

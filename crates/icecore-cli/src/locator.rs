@@ -1,0 +1,162 @@
+//! Locators: what is backed up or restored to, such as `sqlite:shop.db`, `ndjson:export.ndjson`
+//! or `-`.
+//!
+//! A locator that is refused is never repeated in full: it may hold credentials.
+
+use crate::error::CommandError;
+use crate::location::scheme;
+use icecore::source::Source;
+use icecore::target::Target;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+#[cfg(not(any(feature = "ndjson", feature = "sqlite")))]
+compile_error!("choose what to back up: the features `ndjson`, `sqlite`, or both");
+
+/// What is backed up or restored to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Locator {
+    /// A file of events, or `-` for a standard stream.
+    #[cfg(feature = "ndjson")]
+    Ndjson(PathBuf),
+    /// An EventCore store in a database file.
+    #[cfg(feature = "sqlite")]
+    Sqlite(PathBuf),
+}
+
+impl Locator {
+    /// Reads a locator.
+    pub(crate) fn parse(text: &OsStr) -> Result<Self, CommandError> {
+        let (kind, path) = match scheme(text) {
+            _ if text == "-" => ("ndjson", text),
+            Some((kind, path)) => (kind, path),
+            None => return Err(CommandError::Usage(missing_kind(text))),
+        };
+        if path.is_empty() {
+            return Err(CommandError::Usage(format!("a path is missing after '{kind}:'")));
+        }
+        match kind {
+            #[cfg(feature = "ndjson")]
+            "ndjson" => Ok(Self::Ndjson(path.into())),
+            #[cfg(feature = "sqlite")]
+            "sqlite" => Ok(Self::Sqlite(path.into())),
+            _ => Err(CommandError::Usage(format!(
+                "'{kind}:' is no kind of event store that this program knows; {KINDS}"
+            ))),
+        }
+    }
+
+    /// Whether this is standard input or output.
+    pub(crate) fn is_standard_stream(&self) -> bool {
+        match self {
+            #[cfg(feature = "ndjson")]
+            Self::Ndjson(path) => path.as_os_str() == "-",
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => false,
+        }
+    }
+
+    /// Refuses what is no file that is appended to.
+    pub(crate) fn require_appended_file(&self) -> Result<(), CommandError> {
+        let message = match self {
+            _ if self.is_standard_stream() => "--trust-append is for files: a pipe is read whole",
+            #[cfg(feature = "ndjson")]
+            Self::Ndjson(_) => return Ok(()),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "--trust-append is for NDJSON: a database says what is new",
+        };
+        Err(CommandError::Usage(message.to_owned()))
+    }
+
+    /// The source that it names, with these `FIELD=MEMBER` pairs.
+    pub(crate) fn source(
+        &self,
+        pairs: &[(String, String)],
+    ) -> Result<Box<dyn Source>, CommandError> {
+        match self {
+            #[cfg(feature = "ndjson")]
+            Self::Ndjson(path) => {
+                use icecore_sources::events::ndjson::{MemberMap, NdjsonSource};
+                let pairs = pairs.iter().map(|(field, member)| (field.as_str(), member.as_str()));
+                let members = MemberMap::new(pairs)
+                    .map_err(|error| CommandError::Usage(error.to_string()))?;
+                Ok(Box::new(NdjsonSource::new(path, members)))
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(path) => {
+                if !pairs.is_empty() {
+                    let message = "--map is for NDJSON: a database has columns of its own";
+                    return Err(CommandError::Usage(message.to_owned()));
+                }
+                Ok(Box::new(icecore_sources::events::sqlite::SqliteSource::new(path)))
+            }
+        }
+    }
+
+    /// The target that it names.
+    pub(crate) fn target(&self) -> Box<dyn Target> {
+        match self {
+            #[cfg(feature = "ndjson")]
+            Self::Ndjson(path) => {
+                Box::new(icecore_sources::events::ndjson::NdjsonTarget::new(path))
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(path) => {
+                Box::new(icecore_sources::events::sqlite::SqliteTarget::new(path))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Locator {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            #[cfg(feature = "ndjson")]
+            Self::Ndjson(path) => write!(formatter, "ndjson:{}", path.display()),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(path) => write!(formatter, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+const KINDS: &str = "say ndjson:PATH, sqlite:PATH, or - for NDJSON on a standard stream";
+
+/// What to say about a path without a kind: the ending may tell what was meant.
+fn missing_kind(text: &OsStr) -> String {
+    let path = PathBuf::from(OsString::from(text));
+    let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    let kind = match ending {
+        "ndjson" | "jsonl" | "json" => "ndjson",
+        "db" | "sqlite" | "sqlite3" => "sqlite",
+        _ => return format!("a locator begins with the kind of event store; {KINDS}"),
+    };
+    format!(
+        "a locator begins with the kind of event store: did you mean {kind}:{}?",
+        path.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<String, String> {
+        Locator::parse(OsStr::new(text)).map(|it| it.to_string()).map_err(|it| it.to_string())
+    }
+
+    #[test]
+    fn locators_name_a_kind_and_a_path() {
+        assert_eq!(parse("-").unwrap(), "ndjson:-");
+        assert_eq!(parse("ndjson:a b.ndjson").unwrap(), "ndjson:a b.ndjson");
+        assert_eq!(parse("sqlite:/srv/shop.db").unwrap(), "sqlite:/srv/shop.db");
+        assert_eq!(parse("sqlite:odd:name").unwrap(), "sqlite:odd:name");
+    }
+
+    #[test]
+    fn what_is_no_locator_is_refused_with_what_to_say_instead() {
+        insta::assert_snapshot!(parse("shop.db").unwrap_err(), @"a locator begins with the kind of event store: did you mean sqlite:shop.db?");
+        insta::assert_snapshot!(parse("shop").unwrap_err(), @"a locator begins with the kind of event store; say ndjson:PATH, sqlite:PATH, or - for NDJSON on a standard stream");
+        insta::assert_snapshot!(parse("sqlite:").unwrap_err(), @"a path is missing after 'sqlite:'");
+        insta::assert_snapshot!(parse("postgres://me:secret@host/shop").unwrap_err(), @"'postgres:' is no kind of event store that this program knows; say ndjson:PATH, sqlite:PATH, or - for NDJSON on a standard stream");
+    }
+}

@@ -1,0 +1,96 @@
+//! The `icecore` command: the only part of `IceCore` that reads the environment and a terminal.
+//!
+//! A run is one subcommand, and each has a file of its own in `commands`. What goes wrong is
+//! turned into words and an exit code in `explain`, and nowhere else.
+
+mod arguments;
+mod commands;
+
+mod context;
+mod directories;
+mod location;
+mod locator;
+mod password;
+
+mod interrupt;
+mod output;
+mod progress;
+
+mod snapshot_view;
+mod table;
+mod times;
+
+mod error;
+mod explain;
+
+use arguments::Cli;
+use clap::{CommandFactory as _, FromArgMatches as _};
+use context::Context;
+use error::CommandError;
+use interrupt::Interrupt;
+use output::Output;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match parse(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, &arguments),
+    };
+    let output = Output::new(cli.global.json, cli.global.quiet);
+    output::log_to_stderr(cli.global.verbose);
+
+    let ended = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CommandError::Runtime)
+        .and_then(|runtime| {
+            let ended = runtime.block_on(run(cli, output.clone()));
+            // A thread may be waiting for standard input, which nobody needs any more.
+            runtime.shutdown_background();
+            ended
+        });
+    // Last, so that a full disk below standard output is told even after everything went well.
+    let ended = ended.and_then(|()| output.finish().map_err(CommandError::Output));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let explanation = explain::explain(&error);
+            output.error(&error, &explanation);
+            explanation.code.into()
+        }
+    }
+}
+
+/// Runs the command until it ends, or until an interruption that it need not hear of.
+async fn run(cli: Cli, output: Output) -> Result<(), CommandError> {
+    let interrupt = Interrupt::listen(output.clone()).map_err(CommandError::Runtime)?;
+    let context = Context::new(cli.global, output, interrupt.clone());
+    tokio::select! {
+        ended = commands::run(cli.command, &context) => ended,
+        () = interrupt.nothing_to_wait_for() => Err(CommandError::Interrupted),
+    }
+}
+
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Prints what clap has to say: help, the version, or what is wrong with the arguments.
+fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let is_json =
+        arguments.iter().take_while(|argument| *argument != "--").any(|it| it == "--json");
+    if error.use_stderr() && is_json {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        Output::new(true, false).usage_error(message);
+    } else {
+        // Nobody may be listening, which is no reason for another exit code.
+        drop(error.print());
+    }
+    u8::try_from(error.exit_code()).unwrap_or(explain::USAGE).into()
+}
