@@ -1,0 +1,13 @@
+//! Tests across the crates, organised by anomaly.
+
+mod compat;
+mod concurrent;
+mod cost;
+mod crash;
+mod damage;
+mod faults;
+mod incremental;
+mod local_disk;
+mod model;
+mod round_trip;
+mod tidy;
