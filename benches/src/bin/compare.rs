@@ -1,0 +1,70 @@
+//! Compares icecore with its peers: `just compare events`; see docs/comparison.md.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program of developers, run from a terminal"
+)]
+
+use clap::Parser as _;
+use icecore_benches::compare::{CompareError, Interrupt, Options, compare, find_programs, table};
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// As a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            match error {
+                CompareError::Interrupted => ExitCode::from(INTERRUPTED),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// Returns whether icecore got to the end; a peer that did not is none of our business.
+fn run(options: &Options) -> Result<bool, CompareError> {
+    let interrupt = Interrupt::listen().map_err(cannot("listen for signals"))?;
+    // target/release, where icecore was built with this program.
+    let own = std::env::current_exe().map_err(cannot("find this program"))?;
+    let beside = own.parent().map(PathBuf::from).unwrap_or_default();
+    let icecore = options.icecore.clone().unwrap_or_else(|| beside.join("icecore"));
+    let icecore = std::path::absolute(icecore).map_err(cannot("find icecore"))?;
+
+    eprintln!("finding the peers; bringing restic and borg takes a minute if they are not here");
+    let programs = find_programs(options, &icecore, std::env::vars_os().collect(), &interrupt)?;
+
+    let folder = options.work.clone().unwrap_or_else(|| beside.join("../compare"));
+    std::fs::create_dir_all(&folder).map_err(cannot("create the working folder"))?;
+    let folder = folder.canonicalize().map_err(cannot("find the working folder"))?;
+    let work = tempfile::Builder::new()
+        .prefix("run-")
+        .disable_cleanup(options.keep)
+        .tempdir_in(folder)
+        .map_err(cannot("create the working folder"))?;
+    if options.keep {
+        eprintln!("working in {}, which stays", work.path().display());
+    }
+    let report = compare(options, programs, work.path(), &interrupt, &|line| eprintln!("{line}"))?;
+    // First what cannot fail: nobody waits that long again for want of a folder.
+    print!("{}", table(&report));
+    if let Some(path) = &options.json {
+        let json = serde_json::to_string_pretty(&report).map_err(io::Error::from);
+        json.and_then(|json| std::fs::write(path, json + "\n"))
+            .map_err(cannot("write the JSON"))?;
+    }
+    work.close().map_err(cannot("remove the working folder"))?;
+    Ok(report.icecore_is_well())
+}
+
+fn cannot(action: &'static str) -> impl FnOnce(io::Error) -> CompareError {
+    move |source| CompareError::Io { action, source }
+}
