@@ -112,6 +112,22 @@ fn an_encoder_writes_the_same_whatever_it_encoded_before() {
     assert!(comes_back(&mut encoder, &orders(500)) == first);
 }
 
+/// A hash of text and column let a column's number make up for a byte of the text: what stood in
+/// one column as "…3…" was taken for what stood in the next but three as "…7…".
+#[test]
+fn texts_of_different_columns_are_told_apart() {
+    let raw = events(200, |number| {
+        let members: Vec<String> = (0..24u8)
+            .map(|column| {
+                let digit = char::from(b'a' + (column ^ (number % 16) as u8));
+                format!(r#""m{column}":"00a{column:x}{digit}000aa0aaa0aa and so on""#)
+            })
+            .collect();
+        format!("{{{}}}", members.join(","))
+    });
+    encode(&raw);
+}
+
 #[test]
 fn columns_are_much_shorter_than_rows() {
     let raw = orders(2000);

@@ -214,7 +214,10 @@ pub(super) const POWERS_OF_TEN: [u64; 20] = {
 /// Hashes the `length` bytes at `at`: equal bytes alike, different ones apart but by chance.
 #[inline]
 pub(super) fn hash(bytes: &[u8], at: usize, length: usize, seed: u64) -> u64 {
-    let mut state = seed ^ (length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // Small seeds are spread over all bits, since what differs in bytes must not make up for what
+    // differs in seeds.
+    let mut state = seed.wrapping_mul(0xe703_7ed1_a0b4_28db)
+        ^ (length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let (mut at, mut rest) = (at, length);
     while rest > 16 {
         let word = load16(bytes, at);
