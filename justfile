@@ -17,6 +17,10 @@ test *ARGS:
 model:
     cargo test --release -p icecore-tests --test it -- --ignored --nocapture model::
 
+# All properties ROUNDS times, with other random cases each time.
+properties ROUNDS="20":
+    for round in $(seq {{ROUNDS}}); do cargo nextest run --workspace --all-features --lib --test '*'; done
+
 # ROUNDS times a hundred backups that are killed at a random moment.
 torture ROUNDS="10":
     for round in $(seq {{ROUNDS}}); do cargo test --release -p icecore-cli --test it -- --ignored kill::; done
