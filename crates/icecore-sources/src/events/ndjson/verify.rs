@@ -1,11 +1,17 @@
 //! What a file of lines holds: enough to see that it is what was written.
 //!
 //! It is read while it is still being written, at some distance: what was written a moment ago is
-//! still in memory, and what was written last is read when all of it is durable.
+//! still in memory, and what was written last is read when all of it is durable. What was read is
+//! made durable and let go of: a restore neither fills the memory of a machine with its file, pushing
+//! out what others have there, nor leaves all of the disk's work for its end.
 
 use super::{BYTE_ORDER_MARK, is_space};
+use memchr::memchr;
+use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::io::{self, Read};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
@@ -14,6 +20,9 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 /// How far reading stays behind writing, in bytes.
 const DISTANCE_BYTES: u64 = 64 << 20;
+
+/// How much is let go of at once, in bytes.
+const LET_GO_BYTES: u64 = 64 << 20;
 
 /// Counts and hashes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +50,14 @@ impl TrailingReader {
         let reading =
             thread::Builder::new().name("icecore-verify".to_owned()).spawn(move || {
                 let mut content = ContentReader::default();
+                let mut let_go = 0;
                 for end in ends {
                     while content.bytes + DISTANCE_BYTES <= end {
                         content.read(&mut file)?;
+                    }
+                    if content.bytes >= let_go + LET_GO_BYTES {
+                        let_go_of(&file, let_go..content.bytes)?;
+                        let_go = content.bytes;
                     }
                 }
                 while content.read(&mut file)? {}
@@ -65,6 +79,15 @@ impl TrailingReader {
     }
 }
 
+/// Has bytes of a file written to the disk, and the memory that they take given back.
+fn let_go_of(file: &File, bytes: Range<u64>) -> io::Result<()> {
+    file.sync_data()?;
+    // Advice: where a file system does not take it, nothing is lost but memory.
+    let length = NonZeroU64::new(bytes.end - bytes.start);
+    drop(fadvise(file, bytes.start, length, Advice::DontNeed));
+    Ok(())
+}
+
 #[derive(Debug, Default)]
 struct ContentReader {
     hasher: blake3::Hasher,
@@ -81,13 +104,16 @@ impl ContentReader {
         self.buffer.clear();
         file.by_ref().take(BUFFER_BYTES as u64).read_to_end(&mut self.buffer)?;
         self.hasher.update(&self.buffer);
-        let text = if self.bytes == 0 { without_mark(&self.buffer) } else { &self.buffer };
-        for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let mut text = if self.bytes == 0 { without_mark(&self.buffer) } else { &self.buffer };
+        while !text.is_empty() {
+            let end = memchr(b'\n', text);
+            let (line, rest) = text.split_at(end.map_or(text.len(), |end| end + 1));
             if !self.is_counted && !line.iter().copied().all(is_space) {
                 self.lines += 1;
                 self.is_counted = true;
             }
-            self.is_counted &= !line.ends_with(b"\n");
+            self.is_counted &= end.is_none();
+            text = rest;
         }
         self.bytes += self.buffer.len() as u64;
         Ok(!self.buffer.is_empty())
