@@ -37,9 +37,9 @@ pub struct PasswordCost {
 }
 
 impl Default for PasswordCost {
-    /// 64 MiB and three passes: the second recommendation of RFC 9106, section 4, with one lane.
+    /// 64 MiB, three passes, four lanes: the second recommendation of RFC 9106, section 4.
     fn default() -> Self {
-        Self { memory_kib: 64 << 10, passes: 3, lanes: 1 }
+        Self { memory_kib: 64 << 10, passes: 3, lanes: 4 }
     }
 }
 

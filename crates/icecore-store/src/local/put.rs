@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 
-use rustix::fs::fsync;
+use rustix::fs::{Advice, fadvise, fsync};
 use rustix::io::{Errno, writev};
 
 use super::failure::Failure;
@@ -16,6 +16,11 @@ use crate::{Content, ObjectName, StoreErrorKind};
 
 /// Most parts written by one system call: the least that Linux allows (`IOV_MAX`).
 const PARTS_PER_WRITE_MAX: usize = 1024;
+
+/// The least object, in bytes, whose memory is given back once it is durable. A pack is not read
+/// again soon; what others have in memory would have to make room for it, and the next pack would
+/// have to be given fresh pages.
+const LET_GO_BYTES_MIN: u64 = 1 << 20;
 
 pub(super) fn put_new(root: &Root, name: &ObjectName, content: &Content) -> Result<(), Failure> {
     // The order matters. Until 4 there is nothing to see; a failure up to there leaves nothing.
@@ -95,5 +100,10 @@ fn fill(file: impl AsFd, content: &Content) -> Result<(), Errno> {
             }
         }
     }
-    fsync(file)
+    fsync(&file)?;
+    if content.len() >= LET_GO_BYTES_MIN {
+        // Advice: where a file system does not take it, nothing is lost but memory.
+        drop(fadvise(&file, 0, None, Advice::DontNeed));
+    }
+    Ok(())
 }
