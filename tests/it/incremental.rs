@@ -266,7 +266,9 @@ async fn requests_for_one_stream(incrementals: u64) -> usize {
     let repository = host.init(recording.clone()).await;
     let path = host.path("events");
     let mut file = std::fs::File::create(&path).unwrap();
-    let options = BackupOptions { name: Some("source".to_owned()), ..host.backup_options() };
+    // Hashing all of a growing file for each of ten thousand backups is for another test.
+    let name = Some("source".to_owned());
+    let options = BackupOptions { name, trust_append: true, ..host.backup_options() };
     let mut newest = None;
     for round in 0..incrementals {
         let new = lines_of("order", 99 * round..99 * (round + 1));
@@ -288,7 +290,9 @@ async fn requests_for_one_stream(incrementals: u64) -> usize {
     recording.reset();
     let streams = StreamSelection::new(vec!["rare-0".to_owned()]).unwrap();
     let options = RestoreOptions { streams, ..RestoreOptions::default() };
+    let started = std::time::Instant::now();
     let (_, report) = stranger.restore_with(&repository, snapshot, &options).await.unwrap();
+    eprintln!("one stream after {incrementals} backups: {:?}", started.elapsed());
     assert_eq!(report.events_restored, 3);
     recording.total()
 }
