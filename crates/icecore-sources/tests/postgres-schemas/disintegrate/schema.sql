@@ -5,7 +5,8 @@
 -- files     https://docs.rs/crate/disintegrate-postgres/4.0.1/source/src/ : event_store/sql/,
 --           listener/sql/, snapshotter/sql/ and, for the order and the columns of domain
 --           identifiers, migrator.rs
--- licence   MIT (as the crate declares it)
+-- licence   MIT, Copyright (c) 2023 Luca Iachini, Valerio Iachini (the rest of the notice is as in
+--           ../message-db/schema.sql)
 -- taken     2026-11-21, from the published crate
 --
 -- Verbatim: every SQL file, in the order of Migrator::init_event_store, Migrator::init_listener and

@@ -7,7 +7,7 @@
 --           https://docs.rs/crate/eventcore-postgres/2.1.0/source/projection-migrations/
 --           https://docs.rs/crate/eventcore-postgres/2.1.0/source/src/projections/migration.rs (the second ledger)
 --           https://docs.rs/crate/sqlx-postgres/0.8.6/source/src/migrate.rs (the ledger table)
--- licence   MIT (as the crate declares it; John Wilger and contributors)
+-- licence   MIT, as the crate declares it (the notice is in ../message-db/schema.sql)
 -- taken     2026-11-21, from the published crate
 --
 -- Verbatim: every migration, in the order of their numbers, with nothing left out. Added by hand:

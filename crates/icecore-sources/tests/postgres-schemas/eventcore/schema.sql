@@ -4,7 +4,7 @@
 -- version   eventcore-postgres 2.1.0 (commit fea3e386cce904e9ef9b76cd303926870d04a692)
 -- files     https://docs.rs/crate/eventcore-postgres/2.1.0/source/migrations/
 --           https://docs.rs/crate/sqlx-postgres/0.8.6/source/src/migrate.rs (the ledger table)
--- licence   MIT (as the crate declares it; John Wilger and contributors)
+-- licence   MIT, as the crate declares it (the notice is in ../message-db/schema.sql)
 -- taken     2026-11-21, from the published crate
 --
 -- Verbatim: every migration, in the order of their numbers, with nothing left out. Added by hand:
