@@ -2,5 +2,7 @@
 
 #[cfg(feature = "ndjson")]
 pub mod ndjson;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -1,0 +1,3 @@
+//! Event stores on PostgreSQL.
+
+pub mod connect;
