@@ -21,6 +21,9 @@ pub(crate) enum CommandError {
     NoPlace,
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    PostgresSettings(#[from] icecore_sources::events::postgres::connect::SettingsError),
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]

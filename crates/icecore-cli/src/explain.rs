@@ -50,6 +50,8 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::Pattern(_) => {
             of(USAGE, "a backslash before any of * ? [ ] { } takes it as it is")
         }
+        #[cfg(feature = "postgres")]
+        CommandError::PostgresSettings(_) => Explanation { code: USAGE, hint: None },
         CommandError::Password(error) => explain_password(error),
         CommandError::Store(error) => explain_store(error),
         CommandError::Init(error) => explain_init(error),

@@ -7,14 +7,45 @@ use crate::error::CommandError;
 use crate::location::scheme;
 use icecore::source::Source;
 use icecore::target::Target;
+#[cfg(feature = "postgres")]
+use icecore_sources::events::postgres::connect::{ConnectionSettings, Environment};
+#[cfg(feature = "postgres")]
+use icecore_sources::events::postgres::{PostgresSource, SchemaChoice};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-#[cfg(not(any(feature = "ndjson", feature = "sqlite")))]
-compile_error!("choose what to back up: the features `ndjson`, `sqlite`, or both");
+#[cfg(not(any(feature = "ndjson", feature = "postgres", feature = "sqlite")))]
+compile_error!("choose what to back up: any of the features `ndjson`, `postgres`, `sqlite`");
+
+/// What is said of a source beside its locator.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceOptions {
+    /// `--map`: `FIELD=MEMBER` pairs.
+    pub(crate) pairs: Vec<(String, String)>,
+    /// `--schema`.
+    pub(crate) schema: Option<String>,
+    /// `--namespace`.
+    pub(crate) namespace: Option<String>,
+}
+
+impl SourceOptions {
+    fn refuse_pairs(&self) -> Result<(), CommandError> {
+        let message = "--map is for NDJSON: a database has columns of its own";
+        refuse(!self.pairs.is_empty(), message)
+    }
+
+    fn refuse_choice(&self) -> Result<(), CommandError> {
+        let message = "--schema and --namespace are for PostgreSQL";
+        refuse(self.schema.is_some() || self.namespace.is_some(), message)
+    }
+}
+
+fn refuse(is_refused: bool, message: &str) -> Result<(), CommandError> {
+    if is_refused { Err(CommandError::Usage(message.to_owned())) } else { Ok(()) }
+}
 
 /// What is backed up or restored to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Locator {
     /// A file of events, or `-` for a standard stream.
     #[cfg(feature = "ndjson")]
@@ -22,6 +53,9 @@ pub(crate) enum Locator {
     /// An EventCore store in a database file.
     #[cfg(feature = "sqlite")]
     Sqlite(PathBuf),
+    /// An event store in a PostgreSQL database: how to connect to it.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<ConnectionSettings>),
 }
 
 impl Locator {
@@ -40,6 +74,14 @@ impl Locator {
             "ndjson" => Ok(Self::Ndjson(path.into())),
             #[cfg(feature = "sqlite")]
             "sqlite" => Ok(Self::Sqlite(path.into())),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => match text.to_str() {
+                Some(text) => {
+                    let settings = ConnectionSettings::parse(text, &environment())?;
+                    Ok(Self::Postgres(Box::new(settings)))
+                }
+                None => Err(CommandError::Usage(format!("what follows '{kind}:' is no UTF-8"))),
+            },
             _ => Err(CommandError::Usage(format!(
                 "'{kind}:' is no kind of event store that this program knows; {KINDS}"
             ))),
@@ -53,6 +95,8 @@ impl Locator {
             Self::Ndjson(path) => path.as_os_str() == "-",
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => false,
         }
     }
 
@@ -64,38 +108,46 @@ impl Locator {
             Self::Ndjson(_) => return Ok(()),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => "--trust-append is for NDJSON: a database says what is new",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "--trust-append is for NDJSON: a database says what is new",
         };
         Err(CommandError::Usage(message.to_owned()))
     }
 
-    /// The source that it names, with these `FIELD=MEMBER` pairs.
-    pub(crate) fn source(
-        &self,
-        pairs: &[(String, String)],
-    ) -> Result<Box<dyn Source>, CommandError> {
+    /// The source that it names, as these options say.
+    pub(crate) fn source(&self, options: &SourceOptions) -> Result<Box<dyn Source>, CommandError> {
         match self {
             #[cfg(feature = "ndjson")]
             Self::Ndjson(path) => {
                 use icecore_sources::events::ndjson::{MemberMap, NdjsonSource};
-                let pairs = pairs.iter().map(|(field, member)| (field.as_str(), member.as_str()));
+                options.refuse_choice()?;
+                let pairs =
+                    options.pairs.iter().map(|(field, member)| (field.as_str(), member.as_str()));
                 let members = MemberMap::new(pairs)
                     .map_err(|error| CommandError::Usage(error.to_string()))?;
                 Ok(Box::new(NdjsonSource::new(path, members)))
             }
             #[cfg(feature = "sqlite")]
             Self::Sqlite(path) => {
-                if !pairs.is_empty() {
-                    let message = "--map is for NDJSON: a database has columns of its own";
-                    return Err(CommandError::Usage(message.to_owned()));
-                }
+                options.refuse_pairs()?;
+                options.refuse_choice()?;
                 Ok(Box::new(icecore_sources::events::sqlite::SqliteSource::new(path)))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(settings) => {
+                options.refuse_pairs()?;
+                let choice = SchemaChoice {
+                    schema: options.schema.clone().filter(|schema| schema != "auto"),
+                    namespace: options.namespace.clone(),
+                };
+                Ok(Box::new(PostgresSource::new((**settings).clone(), choice)))
             }
         }
     }
 
     /// The target that it names.
-    pub(crate) fn target(&self) -> Box<dyn Target> {
-        match self {
+    pub(crate) fn target(&self) -> Result<Box<dyn Target>, CommandError> {
+        Ok(match self {
             #[cfg(feature = "ndjson")]
             Self::Ndjson(path) => {
                 Box::new(icecore_sources::events::ndjson::NdjsonTarget::new(path))
@@ -104,7 +156,12 @@ impl Locator {
             Self::Sqlite(path) => {
                 Box::new(icecore_sources::events::sqlite::SqliteTarget::new(path))
             }
-        }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                let message = "nothing is restored into PostgreSQL yet: choose ndjson: or sqlite:";
+                return Err(CommandError::Usage(message.to_owned()));
+            }
+        })
     }
 }
 
@@ -115,11 +172,30 @@ impl std::fmt::Display for Locator {
             Self::Ndjson(path) => write!(formatter, "ndjson:{}", path.display()),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(path) => write!(formatter, "sqlite:{}", path.display()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(settings) => formatter.write_str(&settings.name()),
         }
     }
 }
 
-const KINDS: &str = "say ndjson:PATH, sqlite:PATH, or - for NDJSON on a standard stream";
+const KINDS: &str =
+    "say postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on a standard stream";
+
+/// What libpq would ask the system for.
+#[cfg(feature = "postgres")]
+#[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
+fn environment() -> Environment {
+    let variable = |name: &str| std::env::var(name).ok();
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("PG"))?;
+        Some((name, value.into_string().ok()?))
+    });
+    Environment {
+        variables: variables.collect(),
+        home: std::env::home_dir(),
+        user: variable("USER").or_else(|| variable("LOGNAME")),
+    }
+}
 
 /// What to say about a path without a kind: the ending may tell what was meant.
 fn missing_kind(text: &OsStr) -> String {

@@ -58,7 +58,7 @@ pub struct BackupReport {
 pub enum History {
     /// There is none.
     First,
-    /// It begins with all events of that one, in their order.
+    /// It has all events of that one: as the first ones, in their order, if the source has one.
     Continued,
     /// It does not: events were changed or removed, so it begins a new epoch of its source. The
     /// snapshot before keeps what was there.
@@ -112,11 +112,12 @@ pub async fn backup(
         _ => None,
     };
     let mut request = options.request.clone();
-    request.since = base.as_ref().zip(known.as_ref()).map(|(base, kept)| Since {
+    request.since = base.as_ref().map(|base| Since {
         resume: base.resume.clone(),
-        kept: kept.source.clone(),
+        kept: known.as_ref().map(|kept| kept.source.clone()).unwrap_or_default(),
         events: base.counts.events,
     });
+    request.everything |= known.is_none();
     let mut reader = source.open(&request).await?;
     let reading = match reader.reading() {
         Reading::Whole(Whole::First) if base.is_some() && !options.full => {
@@ -135,6 +136,7 @@ pub async fn backup(
         _ => LogWriter::new(&session, monitor, root.as_ref()),
     };
     log.write_all(&mut *reader, &mut session).await?;
+    let has_all_known = reader.has_all_known();
     let SourceEnd { epilogue, files, resume, kept } = reader.finish().await?;
     let mut log = log.finish(epilogue, &mut session).await?;
     log.kept.source = kept;
@@ -142,7 +144,7 @@ pub async fn backup(
 
     let history = match &base {
         None => History::First,
-        Some(base) if log.begins_as_known == Some(false) => {
+        Some(base) if has_all_known.or(log.begins_as_known) == Some(false) => {
             History::Rewritten { events_before: base.counts.events }
         }
         Some(_) => History::Continued,

@@ -10,7 +10,7 @@ use icecore_format::event::{FormKind, Template};
 /// Something that holds events.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// What it is, as snapshots record it: `ndjson`, `sqlite`.
+    /// What it is, as snapshots record it: `ndjson`, `sqlite`, `postgres`.
     fn kind(&self) -> &'static str;
 
     /// A name for it, without credentials, used unless the user gives one.
@@ -29,17 +29,26 @@ pub struct SourceRequest {
     pub with_state: bool,
     /// What an earlier backup knew, so that only what is new need be given.
     pub since: Option<Since>,
+    /// Whether to give everything, even if what is new could be told.
+    pub everything: bool,
     /// Whether to believe that what an earlier backup read has not changed where proving that means
     /// reading all of it: samples are compared then.
     pub trust_append: bool,
 }
 
-/// What the backup that is to be continued knew of the source.
+impl SourceRequest {
+    /// What is known, if that is to be gone on from.
+    pub fn known(&self) -> Option<&Since> {
+        self.since.as_ref().filter(|_| !self.everything)
+    }
+}
+
+/// What the newest backup before knew of the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Since {
     /// Its [`SourceEnd::resume`].
     pub resume: Vec<u8>,
-    /// Its [`SourceEnd::kept`].
+    /// Its [`SourceEnd::kept`]; empty if it was lost.
     pub kept: Vec<u8>,
     /// Events that it gave, with all that it continued.
     pub events: u64,
@@ -91,6 +100,17 @@ pub enum Proof {
         /// Events, those that are given among them.
         events: u64,
     },
+    /// The events that were known are there by their identities, and all others are given.
+    Identified {
+        /// Events, those that are given among them.
+        events: u64,
+    },
+    /// Positions are dealt in the order of commits and have no gap since the last that was known,
+    /// where the event is the one that was there.
+    Positions {
+        /// Events, those that are given among them.
+        events: u64,
+    },
 }
 
 /// Reads a source's events in its own stable order.
@@ -98,6 +118,12 @@ pub enum Proof {
 pub trait EventReader: Send {
     /// What this reader gives.
     fn reading(&self) -> &Reading;
+
+    /// Whether all events that were known are there, where the source can tell: it may give them in
+    /// another order than before, so that a comparison in order says nothing.
+    fn has_all_known(&self) -> Option<bool> {
+        None
+    }
 
     /// The length of what is to be read, in bytes, where it is known beforehand.
     fn bytes_expected(&self) -> Option<u64>;

@@ -7,7 +7,7 @@ mod verify;
 use crate::arguments::{parse_age, parse_tag};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::locator::Locator;
+use crate::locator::{Locator, SourceOptions};
 use crate::times::Age;
 use clap::{Args, Subcommand, ValueEnum};
 use icecore::Monitor;
@@ -34,11 +34,14 @@ enum What {
     Events(Box<EventsArguments>),
 }
 
-/// Back up an event store: sqlite:PATH, ndjson:PATH, or - for NDJSON on standard input
+/// Back up an event store: PostgreSQL, SQLite, or NDJSON
 #[derive(Debug, Args)]
 struct EventsArguments {
-    /// The event store: sqlite:PATH, ndjson:PATH or -
     #[arg(value_name = "SOURCE")]
+    #[arg(
+        help = "The event store: postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON \
+                  on standard input"
+    )]
     source: OsString,
     /// What to call the source [default: derived from SOURCE]
     #[arg(long, value_name = "NAME")]
@@ -71,9 +74,24 @@ struct EventsArguments {
     #[arg(help = "NDJSON: read a field from another member, such as stream_id=aggregateId; \
                   may be given again")]
     pairs: Vec<(String, String)>,
+    #[cfg(feature = "postgres")]
+    #[command(flatten)]
+    store: StoreArguments,
     /// The host to record [default: the name of this one]
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
+}
+
+/// Which of a database's event stores is meant.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Args)]
+struct StoreArguments {
+    /// PostgreSQL: the event store's schema, such as eventcore; `auto` takes the one that is there
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// PostgreSQL: the namespace (`CREATE SCHEMA`) of its tables, if there are several
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
 }
 
 /// What to make of what was backed up before.
@@ -100,15 +118,11 @@ enum Compression {
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), CommandError> {
     let What::Events(arguments) = arguments.what;
     let began = Instant::now();
-    #[cfg(feature = "ndjson")]
-    let pairs = &arguments.pairs;
-    #[cfg(not(feature = "ndjson"))]
-    let pairs = &[];
     let locator = Locator::parse(&arguments.source)?;
     if arguments.known.trust_append {
         locator.require_appended_file()?;
     }
-    let source = locator.source(pairs)?;
+    let source = locator.source(&arguments.source_options())?;
     let options = options(&arguments)?;
     let repository = context.open().await?;
 
@@ -141,6 +155,20 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     }
 }
 
+impl EventsArguments {
+    fn source_options(&self) -> SourceOptions {
+        let mut options = SourceOptions::default();
+        #[cfg(feature = "ndjson")]
+        options.pairs.clone_from(&self.pairs);
+        #[cfg(feature = "postgres")]
+        {
+            options.schema.clone_from(&self.store.schema);
+            options.namespace.clone_from(&self.store.namespace);
+        }
+        options
+    }
+}
+
 fn options(arguments: &EventsArguments) -> Result<BackupOptions, CommandError> {
     let too_far = || CommandError::Usage("--retain goes beyond the year 2262".to_owned());
     let retain_until = match arguments.retain {
@@ -161,6 +189,7 @@ fn options(arguments: &EventsArguments) -> Result<BackupOptions, CommandError> {
             with_state: arguments.with_state,
             trust_append: arguments.known.trust_append,
             since: None,
+            everything: false,
         },
         full: arguments.known.full,
         compression: match arguments.compression {

@@ -71,6 +71,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     if arguments.rename.as_deref() == Some("") {
         return Err(CommandError::Usage("--as is empty".to_owned()));
     }
+    let place = locator.target()?;
     let options = RestoreOptions {
         streams: StreamSelection::new(arguments.streams)?,
         rename: arguments.rename,
@@ -95,7 +96,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     let monitor = Monitor::default();
     let report = {
         let _watch = context.watch(&monitor);
-        restore(&repository, snapshot, &*locator.target(), &options, &monitor).await?
+        restore(&repository, snapshot, &*place, &options, &monitor).await?
     };
     print_report(&report, snapshot, &target, began.elapsed().as_secs_f64(), output);
     Ok(())

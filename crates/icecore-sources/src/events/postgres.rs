@@ -1,3 +1,23 @@
-//! Event stores on PostgreSQL.
+//! Event stores in PostgreSQL databases.
+//!
+//! A schema's file in `schemas/` says where a store keeps its events ([`layout`]); everything else is
+//! the same for all of them. A source is read at one moment, on connections that share a snapshot.
 
+mod catalog;
+mod census;
 pub mod connect;
+mod copy;
+mod kept;
+mod layout;
+mod moment;
+mod plan;
+mod query;
+mod reader;
+mod rows;
+mod schemas;
+mod source;
+mod statements;
+mod token;
+mod value;
+
+pub use source::{PostgresSource, SchemaChoice};

@@ -102,8 +102,8 @@ fn fill(file: impl AsFd, content: &Content) -> Result<(), Errno> {
     }
     fsync(&file)?;
     if content.len() >= LET_GO_BYTES_MIN {
-        // Advice: where a file system does not take it, nothing is lost but memory.
-        drop(fadvise(&file, 0, None, Advice::DontNeed));
+        // It is advice, which some file systems do not take.
+        let _taken = fadvise(&file, 0, None, Advice::DontNeed);
     }
     Ok(())
 }

@@ -42,6 +42,8 @@ impl<'a> ReadingView<'a> {
                 further("sampled", Some(*bytes), Some(*of))
             }
             Reading::Further(Proof::Counted { .. }) => further("counted", None, None),
+            Reading::Further(Proof::Identified { .. }) => further("identified", None, None),
+            Reading::Further(Proof::Positions { .. }) => further("positions", None, None),
         }
     }
 }
@@ -72,6 +74,15 @@ pub(super) fn told(reading: &Reading) -> Option<String> {
             count(*events),
             counted(*streams, "stream", "streams")
         ),
+        Reading::Further(Proof::Identified { events }) => format!(
+            "only new events were read: with them, the {} that there are were compared by their \
+             identities",
+            count(*events)
+        ),
+        Reading::Further(Proof::Positions { events }) => format!(
+            "only new events were read: with them, {} have positions without a gap",
+            count(*events)
+        ),
     })
 }
 
@@ -91,6 +102,8 @@ mod tests {
             Reading::Further(Proof::Sampled { bytes: 18_000_000, of: 1_878_138_061 }),
             Reading::Further(Proof::Counted { streams: 150_097, events: 3_000_000 }),
             Reading::Further(Proof::Counted { streams: 1, events: 2 }),
+            Reading::Further(Proof::Identified { events: 3_000_000 }),
+            Reading::Further(Proof::Positions { events: 3_000_000 }),
         ]
     }
 
@@ -105,6 +118,8 @@ mod tests {
         only what was appended was read: of the 1.88 GB before it, 18.00 MB were compared and are unchanged, and the rest was trusted (--trust-append)
         only new events were read: with them, 3,000,000 in 150,097 streams are all that there are
         only new events were read: with them, 2 in 1 stream are all that there are
+        only new events were read: with them, the 3,000,000 that there are were compared by their identities
+        only new events were read: with them, 3,000,000 have positions without a gap
         ");
     }
 
@@ -125,6 +140,8 @@ mod tests {
         "further" "sampled"
         "further" "counted"
         "further" "counted"
+        "further" "identified"
+        "further" "positions"
         "#);
         assert_eq!(views[2]["reading_detail"], "it has 10 bytes, and its events had 20");
         assert_eq!(views[4]["bytes_compared"], views[4]["bytes_known"]);

@@ -52,7 +52,7 @@ impl Start {
         block_bytes: u64,
     ) -> io::Result<Self> {
         let whole = |why| Ok(Self::whole(why, block_bytes));
-        let Some(since) = &request.since else { return whole(Whole::First) };
+        let Some(since) = request.known() else { return whole(Whole::First) };
         let token = match token(since, length, context) {
             Ok(token) => token,
             Err(why) => return whole(why),

@@ -94,7 +94,7 @@ impl Source for NdjsonSource {
         let open = move || {
             let mut input = source.input()?;
             let start = start(&mut input, &request, &context, source.sizes.block_bytes)?;
-            Ok((input, start, context))
+            Ok::<_, SourceError>((input, start, context))
         };
         let (input, start, context) = blocking(tokio::task::spawn_blocking(open)).await??;
         let bytes_expected = match &input {
@@ -117,7 +117,7 @@ fn start(
 ) -> Result<Start, SourceError> {
     match input {
         Input::Stream(_) => {
-            let why = match request.since {
+            let why = match request.known() {
                 None => Whole::First,
                 Some(_) => Whole::NotPossible("a pipe cannot be read from its middle".to_owned()),
             };

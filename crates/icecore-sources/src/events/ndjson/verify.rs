@@ -82,9 +82,9 @@ impl TrailingReader {
 /// Has bytes of a file written to the disk, and the memory that they take given back.
 fn let_go_of(file: &File, bytes: Range<u64>) -> io::Result<()> {
     file.sync_data()?;
-    // Advice: where a file system does not take it, nothing is lost but memory.
+    // It is advice, which some file systems do not take.
     let length = NonZeroU64::new(bytes.end - bytes.start);
-    drop(fadvise(file, bytes.start, length, Advice::DontNeed));
+    let _taken = fadvise(file, bytes.start, length, Advice::DontNeed);
     Ok(())
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Decides by what `request` knows, in the transaction that is read.
     pub(super) fn make(connection: &Connection, request: &SourceRequest) -> rusqlite::Result<Self> {
-        let since = request.since.as_ref();
+        let since = request.known();
         let token = since.map(|since| ResumeToken::decode(&since.resume).ok());
         let last_known = token.flatten().map(|token| token.last_row);
         let mut plan = Self {

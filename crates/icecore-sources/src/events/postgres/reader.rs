@@ -1,0 +1,107 @@
+//! Copies events out on several connections, and gives them in order.
+
+use super::copy::RowSplitter;
+use super::query::Session;
+use futures::StreamExt;
+use icecore::source::{SourceError, SourceErrorKind};
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// When a piece is full, in bytes: a row is never divided.
+const PIECE_BYTES: usize = 1 << 20;
+/// How many pieces of a statement wait to be taken.
+const PIECES_WAITING_MAX: usize = 4;
+
+type Piece = Result<Rows, SourceError>;
+
+/// Whole rows.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) bytes: Vec<u8>,
+    pub(super) count: u64,
+}
+
+/// Rows of statements that are being executed, and of those that wait.
+pub(super) struct Reader {
+    pieces: VecDeque<mpsc::Receiver<Piece>>,
+    /// Ended when this is dropped.
+    _workers: JoinSet<()>,
+}
+
+/// A statement, and where its rows go.
+type Job = (String, mpsc::Sender<Piece>);
+
+impl Reader {
+    /// Executes statements in their order, one at a time on each of the sessions.
+    pub(super) fn begin(sessions: Vec<Session>, statements: Vec<String>) -> Self {
+        let mut pieces = VecDeque::new();
+        let mut jobs = VecDeque::new();
+        for statement in statements {
+            let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
+            jobs.push_back((statement, sender));
+            pieces.push_back(receiver);
+        }
+        let jobs = Arc::new(Mutex::new(jobs));
+        let mut workers = JoinSet::new();
+        for session in sessions {
+            let jobs = Arc::clone(&jobs);
+            workers.spawn(async move {
+                while let Some((statement, sender)) = next(&jobs) {
+                    if let Err(error) = execute(&session, &statement, &sender).await {
+                        // Whoever took the pieces may have given up.
+                        drop(sender.send(Err(error)).await);
+                        return;
+                    }
+                }
+            });
+        }
+        Self { pieces, _workers: workers }
+    }
+
+    /// The next rows; `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<Rows>, SourceError> {
+        while let Some(receiver) = self.pieces.front_mut() {
+            match receiver.recv().await {
+                Some(piece) => return piece.map(Some),
+                None => drop(self.pieces.pop_front()),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn next(jobs: &Mutex<VecDeque<Job>>) -> Option<Job> {
+    jobs.lock().ok()?.pop_front()
+}
+
+async fn execute(
+    session: &Session,
+    statement: &str,
+    pieces: &mpsc::Sender<Piece>,
+) -> Result<(), SourceError> {
+    const STEP: &str = "copy events out";
+    let mut messages = pin!(session.copy_out(statement, STEP).await?);
+    let malformed = |error| {
+        SourceError::new(SourceErrorKind::Unreadable, "cannot understand the server").because(error)
+    };
+    let mut splitter = RowSplitter::default();
+    while let Some(message) = messages.next().await {
+        let message = message.map_err(|error| session.failed(STEP, error))?;
+        splitter.push(&message).map_err(malformed)?;
+        if splitter.whole_bytes() >= PIECE_BYTES {
+            let (bytes, count) = splitter.take();
+            if pieces.send(Ok(Rows { bytes, count })).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    let (bytes, count) = splitter.finish().map_err(malformed)?;
+    if count > 0 {
+        // Whoever took the pieces may have given up.
+        drop(pieces.send(Ok(Rows { bytes, count })).await);
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! Reads an event store in a PostgreSQL database: all of it at one moment, while its writers go on.
+
+use super::catalog::Catalog;
+use super::connect::ConnectionSettings;
+use super::kept;
+use super::layout::Layout;
+use super::moment::Moment;
+use super::plan::{Plan, WhichRows};
+use super::query::{QueryError, Session};
+use super::reader::Reader;
+use super::rows::RowReader;
+use super::schemas;
+use super::statements::statements;
+use super::value::Encoding;
+use async_trait::async_trait;
+use icecore::source::{
+    EventReader, Reading, Source, SourceEnd, SourceError, SourceErrorKind, SourceRequest,
+    UnparsedBatch,
+};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// What the kind of these sources is.
+const KIND: &str = "postgres";
+
+/// How many connections copy events out at the same time.
+const CONNECTIONS: usize = 2;
+
+/// An event store in a database.
+#[derive(Clone, Debug)]
+pub struct PostgresSource {
+    settings: ConnectionSettings,
+    choice: SchemaChoice,
+}
+
+/// Which of a database's event stores is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchemaChoice {
+    /// The store's schema, such as `eventcore`; whichever is there if empty.
+    pub schema: Option<String>,
+    /// The namespace that its tables are in, which PostgreSQL calls a schema, too; whichever it is
+    /// if empty.
+    pub namespace: Option<String>,
+}
+
+impl PostgresSource {
+    /// The store in the database that these settings lead to.
+    pub fn new(settings: ConnectionSettings, choice: SchemaChoice) -> Self {
+        Self { settings, choice }
+    }
+}
+
+#[async_trait]
+impl Source for PostgresSource {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn default_name(&self) -> String {
+        self.settings.name()
+    }
+
+    async fn open(&self, request: &SourceRequest) -> Result<Box<dyn EventReader>, SourceError> {
+        let moment = Moment::begin(&self.settings).await?;
+        let catalog = Catalog::read(&moment.session).await?;
+        let layout = schemas::choose(&catalog, &self.choice)
+            .map_err(|error| invalid(moment.name(), &error.to_string()))?;
+        require_all_rows(&moment, &layout).await?;
+        let layout = moment.with_text_where_needed(layout).await?;
+        let (layout, encodings) = layout;
+        let plan = Plan::make(&moment, &layout, request).await?;
+        let statements = match plan.rows_expected {
+            0 => Vec::new(),
+            _ => statements(&moment, &layout, &plan.rows, &request.streams).await?,
+        };
+        let mut sessions: Vec<Session> = Vec::new();
+        for _ in 0..CONNECTIONS.min(statements.len()) {
+            sessions.push(moment.another().await?);
+        }
+        let known = match &plan.rows {
+            WhichRows::Where { known, .. } => known.clone(),
+            WhichRows::All | WhichRows::Positions { .. } => HashSet::new(),
+        };
+        let rows = RowReader::new(&layout, encodings, request.streams.clone(), known);
+        // Rows of unwanted streams are not counted if the server leaves them out.
+        let counts_all = request.streams.exact().is_none();
+        Ok(Box::new(PostgresReader {
+            reader: Reader::begin(sessions, statements),
+            rows: Arc::new(rows),
+            rows_read: 0,
+            rows_expected: counts_all.then_some(plan.rows_expected),
+            with_state: request.with_state,
+            moment,
+            layout,
+            plan,
+        }))
+    }
+}
+
+struct PostgresReader {
+    moment: Moment,
+    layout: Layout,
+    plan: Plan,
+    reader: Reader,
+    rows: Arc<RowReader>,
+    rows_read: u64,
+    rows_expected: Option<u64>,
+    with_state: bool,
+}
+
+#[async_trait]
+impl EventReader for PostgresReader {
+    fn reading(&self) -> &Reading {
+        &self.plan.reading
+    }
+
+    fn bytes_expected(&self) -> Option<u64> {
+        None
+    }
+
+    fn has_all_known(&self) -> Option<bool> {
+        self.plan.has_all_known
+    }
+
+    async fn next(&mut self) -> Result<Option<UnparsedBatch>, SourceError> {
+        let Some(piece) = self.reader.next().await? else { return Ok(None) };
+        self.rows_read += piece.count;
+        let rows = Arc::clone(&self.rows);
+        let bytes = piece.bytes.len() as u64;
+        Ok(Some(UnparsedBatch::new(bytes, move || rows.parse(&piece.bytes))))
+    }
+
+    async fn finish(self: Box<Self>) -> Result<SourceEnd, SourceError> {
+        if let Some(expected) = self.rows_expected
+            && expected != self.rows_read
+        {
+            let (name, table, read) = (self.moment.name(), &self.layout.events, self.rows_read);
+            let message = format!(
+                "{name}: the server counts {expected} rows of {table} to read, and sent {read}: \
+                 an index may be damaged"
+            );
+            return Err(SourceError::new(SourceErrorKind::Unreadable, message));
+        }
+        let files = kept::files(&self.moment, &self.layout, self.with_state).await?;
+        let Plan { resume, kept, .. } = self.plan;
+        Ok(SourceEnd { epilogue: Vec::new(), files, resume, kept })
+    }
+}
+
+/// Refuses tables of which the user sees some rows only.
+async fn require_all_rows(moment: &Moment, layout: &Layout) -> Result<(), SourceError> {
+    let kept = layout.tables.iter().map(|table| &table.name);
+    for table in kept.chain([&layout.events]) {
+        let sql = format!("SELECT row_security_active({}::regclass)", table.literal());
+        if moment.session.row(&sql, "ask for row security").await?.get(0) {
+            let message = format!(
+                "row-level security hides rows of {table} from this user: a backup of what is left \
+                 would look whole (give the user BYPASSRLS)"
+            );
+            return Err(invalid(moment.name(), &message));
+        }
+    }
+    Ok(())
+}
+
+impl Moment {
+    /// How the columns are sent; what has no encoding of ours is asked for as text.
+    async fn with_text_where_needed(
+        &self,
+        mut layout: Layout,
+    ) -> Result<(Layout, Vec<Encoding>), QueryError> {
+        let from = layout.all_events();
+        let sql = format!("SELECT {} FROM {from}", layout.expressions());
+        let described = self.session.describe(&sql, "look at the columns").await?;
+        let mut encodings = Vec::new();
+        for (column, described) in layout.columns.iter_mut().zip(described.columns()) {
+            let encoding = Encoding::of(described.type_());
+            if encoding.is_none() {
+                column.expression = format!("({})::text", column.expression);
+            }
+            encodings.push(encoding.unwrap_or(Encoding::Text));
+        }
+        Ok((layout, encodings))
+    }
+}
+
+fn invalid(name: &str, what: &str) -> SourceError {
+    SourceError::new(SourceErrorKind::Invalid, format!("{name}: {what}"))
+}
