@@ -1,8 +1,12 @@
 //! Certificates that the tests make.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
 };
+
+/// The number of every certificate that an authority signs; it is enough to revoke one.
+const NUMBER: u64 = 7;
 
 /// Who signs certificates.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -38,6 +42,25 @@ impl Authority {
         self.sign_these(&parameters)
     }
 
+    /// A list with everything that it signed in it, as PEM, or with nothing.
+    pub(super) fn revoke(&self, is_all: bool) -> String {
+        let revoked = RevokedCertParams {
+            serial_number: SerialNumber::from(NUMBER),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(4096, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: if is_all { vec![revoked] } else { Vec::new() },
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().pem().unwrap()
+    }
+
     fn sign_these(&self, parameters: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.0).unwrap().pem();
@@ -58,5 +81,6 @@ fn parameters(name: &str, hosts: &[&str]) -> CertificateParams {
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let mut parameters = CertificateParams::new(hosts).unwrap();
     parameters.distinguished_name.push(DnType::CommonName, name);
+    parameters.serial_number = Some(SerialNumber::from(NUMBER));
     parameters
 }

@@ -134,6 +134,34 @@ async fn an_expired_certificate_is_said_to_be_expired() {
 }
 
 #[tokio::test]
+async fn a_revoked_certificate_is_said_to_be_revoked() {
+    let authority = Authority::new("ours");
+    let cluster = server(&authority.sign("server", &["db.test"]), &authority);
+    let home = Home::new();
+    home.file(".postgresql/root.crt", 0o644, &authority.certificate());
+    home.file(".postgresql/root.crl", 0o644, &authority.revoke(true));
+    let environment = home.environment(&[]);
+    let text = source(&cluster, "everyone", "db.test", "sslmode=verify-full");
+    let error = open(&text, &environment).await.unwrap_err();
+    assert!(matches!(error, ConnectError::CertificateRevoked { .. }), "{error:?}");
+    let list = home.file("named.crl", 0o644, &authority.revoke(false));
+    open(&format!("{text}&sslcrl={}", list.display()), &environment).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_systems_roots_do_not_trust_an_authority_of_our_own() {
+    let authority = Authority::new("ours");
+    let cluster = server(&authority.sign("server", &["db.test"]), &authority);
+    let home = Home::new();
+    // Not looked at: the system's are asked for.
+    home.file(".postgresql/root.crt", 0o644, &authority.certificate());
+    let text = source(&cluster, "everyone", "db.test", "sslrootcert=system");
+    let error = open(&text, &home.environment(&[])).await.unwrap_err();
+    let has_none = matches!(error, ConnectError::TlsFiles(TlsFileError::NoSystemRoots));
+    assert!(has_none || matches!(error, ConnectError::CertificateUntrusted { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_certificate_that_signed_itself_is_trusted_when_it_is_the_root() {
     let (itself, another) = (self_signed(&["db.test"]), self_signed(&["db.test"]));
     let cluster = server(&itself, &Authority::new("clients"));
