@@ -7,6 +7,7 @@ use crate::template::{self, SUPERUSER};
 use crate::{ClusterOptions, port};
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -85,11 +86,17 @@ impl Cluster {
         self.psql("postgres", &format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\"")));
     }
 
-    /// Runs SQL as the superuser; what it prints, values separated by `|`.
+    /// Runs SQL as the superuser, each statement in a transaction of its own; what it prints, values
+    /// separated by `|`.
     pub fn psql(&self, database: &str, sql: &str) -> String {
+        // In a file, since a pipe could fill up while psql waits for its own output to be read.
+        let mut script = tempfile::tempfile().expect("a file can be made");
+        script.write_all(sql.as_bytes()).expect("there is room");
+        script.rewind().expect("it can be read again");
         let mut psql = self.client("psql");
         psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"]);
-        psql.args(["--set=ON_ERROR_STOP=1", "--dbname", database, "--command", sql]);
+        psql.args(["--set=ON_ERROR_STOP=1", "--dbname", database, "--file=-"]);
+        psql.stdin(script);
         let output = run(&mut psql).stdout;
         String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned()
     }

@@ -1,8 +1,10 @@
 use crate::{Cluster, ClusterOptions, Mode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
+use std::{env, fs, io};
 
 /// How often a standby is asked whether it has what it should.
 const POLL: Duration = Duration::from_millis(20);
@@ -11,6 +13,8 @@ const POLL: Duration = Duration::from_millis(20);
 fn a_cluster_answers_and_keeps_what_it_is_told() {
     let cluster = Cluster::start();
     cluster.create_database("shop \"1\"");
+    // Neither can be done in a transaction with others.
+    cluster.psql("postgres", "CREATE DATABASE another; VACUUM; DROP DATABASE another");
     cluster.psql("shop \"1\"", "CREATE TABLE orders (id int); INSERT INTO orders VALUES (7), (8)");
     assert_eq!(cluster.psql("shop \"1\"", "SELECT id, id * 2 FROM orders"), "7|14\n8|16");
     assert_eq!(cluster.psql("postgres", "SHOW server_encoding"), "UTF8");
@@ -79,6 +83,49 @@ fn a_test_that_panics_leaves_nothing_behind() {
     let message = message.downcast_ref::<String>().expect("a message");
     assert!(message.contains("relation \"no_such_table\" does not exist"), "{message}");
     assert!(!directory.exists());
+}
+
+/// Where the process that is to be killed says where its cluster is; only there it has one.
+const REPORT: &str = "cluster-directory";
+
+#[test]
+fn a_process_that_is_killed_leaves_nothing_behind() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let report = scratch.path().join(REPORT);
+    fs::write(&report, "").expect("there is room");
+    let mut process = Command::new(env::current_exe().expect("a test has a file"))
+        .args(["--ignored", "--exact", "tests::a_process_to_kill"])
+        .current_dir(scratch.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a test can be started");
+    let directory = loop {
+        let text = fs::read_to_string(&report).expect("it is there");
+        if let Some(directory) = text.strip_suffix('\n') {
+            break PathBuf::from(directory);
+        }
+        assert!(matches!(process.try_wait(), Ok(None)), "it ended");
+        sleep(POLL);
+    };
+    assert!(directory.join("data/postmaster.pid").exists());
+    process.kill().expect("it runs");
+    process.wait().expect("it ends");
+    while directory.exists() {
+        sleep(POLL);
+    }
+}
+
+#[test]
+#[ignore = "another test starts it and kills it"]
+fn a_process_to_kill() {
+    if fs::exists(REPORT).is_ok_and(|exists| exists) {
+        let cluster = Cluster::start();
+        let directory = cluster.socket_directory().display().to_string();
+        fs::write(REPORT, directory + "\n").expect("there is room");
+        let ended = io::stdin().read_line(&mut String::new());
+        panic!("it was to be killed: {ended:?}");
+    }
 }
 
 #[test]
