@@ -21,3 +21,6 @@ mod token;
 mod value;
 
 pub use source::{PostgresSource, SchemaChoice};
+
+#[cfg(test)]
+mod tests;

@@ -142,6 +142,8 @@ impl EventReader for PostgresReader {
             return Err(SourceError::new(SourceErrorKind::Unreadable, message));
         }
         let files = kept::files(&self.moment, &self.layout, self.with_state).await?;
+        // So that nobody waits for our locks until the connection is found to be closed.
+        self.moment.session.execute("COMMIT", "end reading").await?;
         let Plan { resume, kept, .. } = self.plan;
         Ok(SourceEnd { epilogue: Vec::new(), files, resume, kept })
     }

@@ -177,7 +177,7 @@ mod tests {
             (i64::MIN, "-infinity"),
             // The last and the first moment that PostgreSQL has.
             (9_223_371_331_199_999_999, "294276-12-31 23:59:59.999999+00"),
-            (-211_813_488_000_000_000, "4713-11-24 00:00:00.000000+00 BC"),
+            (-211_813_488_000_000_000, "4714-11-24 00:00:00.000000+00 BC"),
         ] {
             let mut found = Vec::new();
             Encoding::Moment.moment(&value.to_be_bytes()).unwrap().put(&mut found);

@@ -126,7 +126,8 @@ async fn what_happens_to_a_file_while_its_end_is_read_is_seen_by_the_next_backup
     let (events, end) = read_since(&source, Some(&end), || {}).await.expect("it is events");
     assert_eq!(events, 50);
 
-    append(&path, EVENT);
+    // More than is read ahead.
+    append(&path, &EVENT.repeat(1000));
     let shorten = || {
         let file = File::options().write(true).open(&path).expect("the file is there");
         file.set_len(EVENT.len() as u64).expect("it can be cut");

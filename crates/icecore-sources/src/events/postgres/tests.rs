@@ -1,0 +1,6 @@
+//! Stores in real servers.
+
+mod increments;
+mod reading;
+mod refused;
+mod support;
