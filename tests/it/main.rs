@@ -9,5 +9,6 @@ mod faults;
 mod incremental;
 mod local_disk;
 mod model;
+mod postgres;
 mod round_trip;
 mod tidy;

@@ -56,6 +56,10 @@ impl EventReader for HookedReader {
         self.inner.bytes_expected()
     }
 
+    fn has_all_known(&self) -> Option<bool> {
+        self.inner.has_all_known()
+    }
+
     async fn next(&mut self) -> Result<Option<UnparsedBatch>, SourceError> {
         self.inner.next().await
     }
