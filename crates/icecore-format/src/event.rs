@@ -17,4 +17,4 @@ pub use digest::EventDigest;
 pub use record::{
     ChunkedPayload, Event, EventId, EventTime, Members, Payload, RecordBodies, records,
 };
-pub use template::{FormKind, Member, Pieces, Style, Template};
+pub use template::{FormKind, HoleValues, Member, Pieces, Style, Template};

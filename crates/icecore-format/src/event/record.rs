@@ -129,9 +129,17 @@ impl<'a> Members<'a> {
 
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let mut members = *self;
+        std::iter::from_fn(move || members.take_first())
+    }
+
+    /// Takes the first name and its value.
+    pub fn take_first(&mut self) -> Option<(&'a str, &'a [u8])> {
         let mut reader = Reader::new(RECORD, self.0);
         // Decoding an event went through all of them, so this ends at the end.
-        std::iter::from_fn(move || Some((reader.text().ok()?, reader.bytes().ok()?)))
+        let first = (reader.text().ok()?, reader.bytes().ok()?);
+        self.0 = reader.rest();
+        Some(first)
     }
 
     fn check(&self) -> Result<(), DecodeError> {

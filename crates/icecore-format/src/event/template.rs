@@ -9,7 +9,7 @@ mod sink;
 
 use self::sink::{Comparison, Sink};
 use super::json;
-use super::record::{Event, EventId, EventTime};
+use super::record::{Event, EventId, EventTime, Members};
 use super::time_text::{self, TimeStyle};
 use crate::limits::FORM_BYTES_MAX;
 use crate::record::{DecodeError, Reader, put_bytes};
@@ -237,25 +237,14 @@ impl Template {
         pieces: &mut Pieces<'_>,
         sink: &mut impl Sink,
     ) -> Result<(), DecodeError> {
-        let mut further = event.members.iter();
+        let mut values = HoleValues::new(event, position, payload);
         let before = sink.kept_bytes();
         for part in self.parts() {
             match part? {
                 Part::Literal(literal) => sink.put(literal),
                 Part::Hole(_, Style::Verbatim) => sink.put(pieces.take()?),
                 Part::Hole(member, style) => {
-                    let value = match member {
-                        Member::Metadata => event.metadata.map(|value| sink.put(value)),
-                        Member::Payload => {
-                            sink.put(payload);
-                            Some(())
-                        }
-                        Member::Further => further.next().map(|(_, value)| sink.put(value)),
-                        Member::Position => sink
-                            .put_with(|bytes| position.map(|value| json::put_number(bytes, value))),
-                        _ => sink.put_with(|bytes| put_value(event, member, style, bytes)),
-                    };
-                    value.ok_or(DecodeError::Malformed {
+                    values.put(member, style, sink).ok_or(DecodeError::Malformed {
                         record: RECORD,
                         what: "a hole for a value that the event does not have",
                     })?;
@@ -269,6 +258,51 @@ impl Template {
             }
         }
         Ok(())
+    }
+}
+
+/// An event's values, for the holes of a template from the first to the last.
+#[derive(Clone, Debug)]
+pub struct HoleValues<'a> {
+    event: &'a Event<'a>,
+    position: Option<u64>,
+    payload: &'a [u8],
+    further: Members<'a>,
+}
+
+impl<'a> HoleValues<'a> {
+    /// The values of `event`, whose payload is `payload`.
+    pub fn new(event: &'a Event<'a>, position: Option<u64>, payload: &'a [u8]) -> Self {
+        Self { event, position, payload, further: event.members }
+    }
+
+    /// Whether the next hole, which is not verbatim, renders exactly `expected`; `scratch` is
+    /// overwritten.
+    pub fn next_renders(
+        &mut self,
+        member: Member,
+        style: Style,
+        expected: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> bool {
+        let mut comparison = Comparison::with(expected, scratch);
+        self.put(member, style, &mut comparison).is_some() && comparison.is_equal()
+    }
+
+    /// Puts the next value, which is not verbatim; `None` if the event does not have it.
+    fn put(&mut self, member: Member, style: Style, sink: &mut impl Sink) -> Option<()> {
+        match member {
+            Member::Metadata => self.event.metadata.map(|value| sink.put(value)),
+            Member::Payload => {
+                sink.put(self.payload);
+                Some(())
+            }
+            Member::Further => self.further.take_first().map(|(_, value)| sink.put(value)),
+            Member::Position => {
+                sink.put_with(|bytes| self.position.map(|value| json::put_number(bytes, value)))
+            }
+            _ => sink.put_with(|bytes| put_value(self.event, member, style, bytes)),
+        }
     }
 }
 

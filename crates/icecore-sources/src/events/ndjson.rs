@@ -18,7 +18,7 @@ mod member_map;
 mod names;
 mod piece;
 
-mod cursor;
+mod grammar;
 mod nesting;
 mod number;
 mod skim;

@@ -3,8 +3,8 @@
 //! An optional field whose value is of another kind than the field (a position that is a UUID, say)
 //! is kept as a further member; one that is `null` is absent.
 
-use super::cursor::Flaw;
 use super::fields::{Fields, LineId, LineTime};
+use super::grammar::Flaw;
 use super::member_map::{Field, MemberMap};
 use super::names::Names;
 use super::skim::Skimmer;
@@ -81,10 +81,9 @@ pub(super) struct Hole {
 /// Reads lines one after the other, in memory that it keeps.
 #[derive(Default)]
 pub(super) struct LineReader<'a> {
-    skimmer: Skimmer,
+    skimmer: Skimmer<'a>,
     /// The names of the last line: most lines have those of the line before.
     names: Names<'a>,
-    values: Vec<Range<usize>>,
     /// The holes of the last line, from left to right.
     pub(super) holes: Vec<Hole>,
     /// The further members of the last line, for [`Members::new`].
@@ -98,20 +97,17 @@ impl<'a> LineReader<'a> {
         line: &'a str,
         map: &MemberMap,
     ) -> Result<EventLine<'a>, LineFault> {
-        let Self { skimmer, names, values, holes, further } = self;
-        values.clear();
+        let Self { skimmer, names, holes, further } = self;
         holes.clear();
         further.clear();
-        let is_object = skimmer.skim(line, |member| {
-            names.set(values.len(), slice(line, &member.name), map);
-            values.push(member.value);
-        });
+        let is_object =
+            skimmer.skim(line, |name| names.set(name.index, slice(line, &name.span), map));
         if !is_object.map_err(LineFault::NotJson)? {
             return Err(LineFault::NotObject);
         }
-        names.finish(values.len());
+        names.finish(skimmer.values.len());
         let mut fields = Fields::default();
-        for (name, span) in names.list.iter().zip(values) {
+        for (name, span) in names.list.iter().zip(&skimmer.values) {
             let value = slice(line, span);
             let hole = match name.field {
                 _ if name.is_repeated => continue,

@@ -35,7 +35,7 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Sets the name at `index` of the line that is being read.
+    /// Sets the name at `index` of the line that is being read; it may be that of the last line.
     #[inline]
     pub(super) fn set(&mut self, index: usize, quoted: &'a str, map: &MemberMap) {
         if self.list.get(index).is_none_or(|name| name.quoted != quoted) {
@@ -54,10 +54,13 @@ impl<'a> Names<'a> {
 
     fn change(&mut self, index: usize, quoted: &'a str, map: &MemberMap) {
         self.is_changed = true;
-        self.list.truncate(index);
         let text = string::unquote(quoted).unwrap_or(Cow::Borrowed(quoted));
         let field = map.field(&text);
-        self.list.push(Name { quoted, text, field, is_repeated: false });
+        let name = Name { quoted, text, field, is_repeated: false };
+        match self.list.get_mut(index) {
+            Some(place) => *place = name,
+            None => self.list.push(name),
+        }
     }
 
     fn find_duplicates(&mut self) {
