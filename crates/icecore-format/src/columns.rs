@@ -14,7 +14,7 @@ mod decode;
 mod dictionary;
 mod encode;
 mod fit;
-mod hex;
+pub(crate) mod hex;
 mod kind;
 mod known;
 mod lanes;

@@ -34,11 +34,11 @@ fn spell(nibbles: u64) -> u64 {
 }
 
 /// Length of a UUID in its usual spelling, in bytes.
-pub(super) const UUID_TEXT_BYTES: usize = 36;
+pub(crate) const UUID_TEXT_BYTES: usize = 36;
 
 /// The UUID in its usual spelling, in lower case, at `at` and before `end`.
 #[inline]
-pub(super) fn parse_uuid(bytes: &[u8], at: usize, end: usize) -> Option<u128> {
+pub(crate) fn parse_uuid(bytes: &[u8], at: usize, end: usize) -> Option<u128> {
     if end.saturating_sub(at) < UUID_TEXT_BYTES {
         return None;
     }
@@ -58,7 +58,7 @@ pub(super) fn parse_uuid(bytes: &[u8], at: usize, end: usize) -> Option<u128> {
 
 /// The usual spelling, in lower case.
 #[inline]
-pub(super) fn spell_uuid(uuid: u128) -> [u8; UUID_TEXT_BYTES] {
+pub(crate) fn spell_uuid(uuid: u128) -> [u8; UUID_TEXT_BYTES] {
     let part = |shift| spell8((uuid >> shift) as u32).to_le_bytes();
     let (first, second, third, last) = (part(96), part(64), part(32), part(0));
     let mut text = [b'-'; UUID_TEXT_BYTES];

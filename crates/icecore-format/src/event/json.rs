@@ -2,6 +2,8 @@
 //!
 //! Format: docs/format.md, "Templates". Source: RFC 8259.
 
+use crate::columns::hex;
+
 /// Appends `text` as a JSON string with the fewest escapes: quotation mark, backslash and control
 /// characters, the latter by letter where there is one and else as `\u00xx` in lower case.
 pub fn put_string(bytes: &mut Vec<u8>, text: &str) {
@@ -80,49 +82,14 @@ pub fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
 
 /// Appends a UUID as 32 lower-case digits in the usual groups.
 pub fn put_uuid(bytes: &mut Vec<u8>, uuid: &[u8; 16]) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    for (index, byte) in uuid.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            bytes.push(b'-');
-        }
-        bytes.push(HEX[usize::from(byte >> 4)]);
-        bytes.push(HEX[usize::from(byte & 15)]);
-    }
+    bytes.extend_from_slice(&hex::spell_uuid(u128::from_be_bytes(*uuid)));
 }
 
 /// The UUID that [`put_uuid`] writes as `text`; `None` for any other spelling.
 pub fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
-    /// Where the digits of each byte stand.
-    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-    let text: &[u8; 36] = text.try_into().ok()?;
-    if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
-        return None;
-    }
-    let mut uuid = [0; 16];
-    let mut seen = 0;
-    for (byte, place) in uuid.iter_mut().zip(PLACES) {
-        let high = DIGIT_VALUES[usize::from(text[place])];
-        let low = DIGIT_VALUES[usize::from(text[place + 1])];
-        // One look at the end is cheaper than one at each digit.
-        seen |= high | low;
-        *byte = high << 4 | low & 0x0f;
-    }
-    (seen & NO_DIGIT == 0).then_some(uuid)
+    let has_length = text.len() == hex::UUID_TEXT_BYTES;
+    has_length.then(|| hex::parse_uuid(text, 0, text.len()))?.map(u128::to_be_bytes)
 }
-
-/// A bit that no digit's value has.
-const NO_DIGIT: u8 = 0x80;
-
-/// The values of the hexadecimal digits that [`put_uuid`] writes, and [`NO_DIGIT`].
-const DIGIT_VALUES: [u8; 256] = {
-    let mut values = [NO_DIGIT; 256];
-    let mut value = 0;
-    while value < 16 {
-        values[b"0123456789abcdef"[value] as usize] = value as u8;
-        value += 1;
-    }
-    values
-};
 
 #[cfg(test)]
 mod tests;

@@ -51,13 +51,13 @@ pub fn put(bytes: &mut Vec<u8>, time: Timestamp, style: TimeStyle) {
 pub fn spell(text: &mut [u8; BYTES_MAX], time: Timestamp, style: TimeStyle) -> usize {
     let seconds = time.seconds();
     let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
-    let second_of_day = seconds.rem_euclid(86_400);
+    let second_of_day = seconds.rem_euclid(86_400) as u32;
     let between = if style.0 & SPACE == 0 { b'T' } else { b' ' };
     text[..19].copy_from_slice(&[
-        digit(year as u32 / 1000),
-        digit(year as u32 / 100),
-        digit(year as u32 / 10),
-        digit(year as u32),
+        digit(year / 1000),
+        digit(year / 100),
+        digit(year / 10),
+        digit(year),
         b'-',
         digit(month / 10),
         digit(month),
@@ -65,14 +65,14 @@ pub fn spell(text: &mut [u8; BYTES_MAX], time: Timestamp, style: TimeStyle) -> u
         digit(day / 10),
         digit(day),
         between,
-        digit((second_of_day / 36_000) as u32),
-        digit((second_of_day / 3600) as u32),
+        digit(second_of_day / 36_000),
+        digit(second_of_day / 3600),
         b':',
-        digit((second_of_day / 600 % 6) as u32),
-        digit((second_of_day / 60) as u32),
+        digit(second_of_day / 600 % 6),
+        digit(second_of_day / 60),
         b':',
-        digit((second_of_day / 10 % 6) as u32),
-        digit(second_of_day as u32),
+        digit(second_of_day / 10 % 6),
+        digit(second_of_day),
     ]);
     let mut length = 19;
     let digits = usize::from(style.0 & 0x0f);
@@ -119,10 +119,10 @@ pub fn parse(text: &[u8]) -> Option<(Timestamp, TimeStyle)> {
     if !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let days = days_from_civil(i64::from(year), month, day);
-    if civil_from_days(days) != (i64::from(year), month, day) {
+    if !(1..=days_in_month(year, month)).contains(&day) {
         return None;
     }
+    let days = days_from_civil(i64::from(year), month, day);
     let fraction = if digits.is_empty() {
         0
     } else {
@@ -151,19 +151,28 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// Year, month and day of the day so many days after 1970-01-01; the year before 1 is 0.
-pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
+fn days_in_month(year: u32, month: u32) -> u32 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 => 28 + u32::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Year, month and day of the day so many days after 1970-01-01, which must not be before the year 0,
+/// where the calculation begins: no [`Timestamp`] is.
+pub fn civil_from_days(days: i64) -> (u32, u32, u32) {
+    let days = (days + 719_468) as u32;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u32;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month as u32, day)
+    let year = year_of_era + era * 400 + u32::from(month <= 2);
+    (year, month, day)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod fixture;
 mod json;
+mod neighbours;
 mod records;
 mod round_trip;
 mod spellings;

@@ -10,6 +10,7 @@ use tokio_postgres::types::Type;
 
 /// Microseconds from 1970 to 2000, where PostgreSQL begins to count.
 const MICROSECONDS_TO_2000: i64 = 946_684_800_000_000;
+const DAYS_OF_400_YEARS: i64 = 146_097;
 /// Days from 1970 to 2000.
 const DAYS_TO_2000: i64 = 10_957;
 /// The first byte of a value of type `jsonb`.
@@ -152,7 +153,10 @@ impl Moment {
 /// A time beyond our range, as PostgreSQL prints it.
 fn far(microseconds: i64) -> Vec<u8> {
     const DAY: i64 = 86_400_000_000;
-    let (year, month, day) = civil_from_days(microseconds.div_euclid(DAY) + DAYS_TO_2000);
+    // The calendar is the same every 400 years.
+    let days = microseconds.div_euclid(DAY) + DAYS_TO_2000;
+    let (year, month, day) = civil_from_days(days.rem_euclid(DAYS_OF_400_YEARS));
+    let year = i64::from(year) + 400 * days.div_euclid(DAYS_OF_400_YEARS);
     let of_day = microseconds.rem_euclid(DAY);
     let seconds = of_day / 1_000_000;
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

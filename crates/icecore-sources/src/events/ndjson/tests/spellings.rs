@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::{Index, select};
 
 /// White space, mostly none.
 pub(super) fn space() -> impl Strategy<Value = String> {
@@ -12,7 +13,7 @@ pub(super) fn space() -> impl Strategy<Value = String> {
 pub(super) fn number() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<i64>().prop_map(|number| number.to_string()),
-        proptest::sample::select(vec![
+        select(vec![
             "0",
             "-0",
             "-0.0",
@@ -37,7 +38,7 @@ fn text_part() -> impl Strategy<Value = String> {
         1 => any::<char>().prop_filter_map("needs an escape", |character| {
             (character >= ' ' && !matches!(character, '"' | '\\')).then(|| character.to_string())
         }),
-        1 => proptest::sample::select(vec![
+        1 => select(vec![
             "\\n", "\\\"", "\\\\", "\\/", "\\b", "\\f", "\\r", "\\t", "\\u0000", "\\u0041", "\\u001f",
             "\\u001F", "\\u00e9", "\\uFFFF", "\\ud83d\\ude00", "\\uD83D\\uDE00", "\u{7f}", "é", "😀",
         ])
@@ -52,13 +53,13 @@ pub(super) fn text() -> impl Strategy<Value = String> {
 
 /// A string that may have half of a surrogate pair in it.
 fn string() -> impl Strategy<Value = String> {
-    let halves = proptest::sample::select(vec!["\\ud800", "\\uDFFF", "\\ud83dx", "\\ude00\\ud83d"]);
+    let halves = select(vec!["\\ud800", "\\uDFFF", "\\ud83dx", "\\ude00\\ud83d"]);
     prop_oneof![9 => text(), 1 => halves.prop_map(|half| format!("\"{half}\""))]
 }
 
 /// A value.
 pub(super) fn value() -> impl Strategy<Value = String> {
-    let word = proptest::sample::select(vec!["true", "false", "null"]).prop_map(str::to_owned);
+    let word = select(vec!["true", "false", "null"]).prop_map(str::to_owned);
     prop_oneof![number(), string(), word].prop_recursive(4, 24, 5, |inner| {
         prop_oneof![
             vec((space(), inner.clone(), space()), 0..5).prop_map(|items| {
@@ -92,7 +93,7 @@ pub(super) fn object(
 fn name(spellings: &[&'static str]) -> impl Strategy<Value = String> + use<> {
     let spellings = spellings.to_vec();
     let plain = spellings.first().copied().unwrap_or_default().to_owned();
-    prop_oneof![6 => Just(plain), 1 => proptest::sample::select(spellings).prop_map(str::to_owned)]
+    prop_oneof![6 => Just(plain), 1 => select(spellings).prop_map(str::to_owned)]
 }
 
 /// A line without its end that is an event.
@@ -103,7 +104,7 @@ pub(super) fn event() -> impl Strategy<Value = String> {
     ];
     let version = prop_oneof![
         4 => any::<u64>().prop_map(|version| version.to_string()),
-        1 => proptest::sample::select(vec!["1.0", "-0", "1e2", "120e-1", "0E-99999999999999999999"])
+        1 => select(vec!["1.0", "-0", "1e2", "120e-1", "0E-99999999999999999999"])
             .prop_map(str::to_owned),
     ];
     let id = prop_oneof![
@@ -150,5 +151,22 @@ pub(super) fn file() -> impl Strategy<Value = Vec<u8>> {
     (mark, vec((line, end), 0..8), last).prop_map(|(mark, lines, last)| {
         let lines: String = lines.into_iter().map(|(line, end)| line + end).collect();
         format!("{mark}{lines}{last}").into_bytes()
+    })
+}
+
+/// Texts with some characters replaced, removed or put in.
+pub(super) fn mutated(texts: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    let character =
+        select("\"\\{}[]:,.+-eEu09aftn \t\r\n\u{0}\u{1f}é/x".chars().collect::<Vec<_>>());
+    let mutation = (any::<Index>(), character, 0usize..3, 0usize..2);
+    let mutations = vec(mutation, 1..4);
+    (texts, mutations).prop_map(|(text, mutations)| {
+        let mut characters: Vec<char> = text.chars().collect();
+        for (index, character, removed, inserted) in mutations {
+            let start = index.index(characters.len() + 1);
+            let end = (start + removed).min(characters.len());
+            characters.splice(start..end, std::iter::repeat_n(character, inserted));
+        }
+        characters.into_iter().collect()
     })
 }
