@@ -66,7 +66,8 @@ impl Shop {
 
     /// What a snapshot restores to, likewise.
     async fn restored(&self, report: &BackupReport) -> Vec<String> {
-        let lines = self.host.restore(&self.repository, &report.snapshot.id.to_string()).await.unwrap();
+        let lines =
+            self.host.restore(&self.repository, &report.snapshot.id.to_string()).await.unwrap();
         let lines = String::from_utf8(lines).unwrap();
         let mut events: Vec<String> = lines
             .lines()

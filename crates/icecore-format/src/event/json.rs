@@ -29,8 +29,8 @@ pub fn plain_length(bytes: &[u8]) -> usize {
     for (index, word) in words.iter().enumerate() {
         let word = u128::from_le_bytes(*word);
         // This swaps control characters among themselves, and puts the quotation mark after them.
-        let controls_or_quote = (word ^ ONES * 0x02).wrapping_sub(ONES * 0x21);
-        let backslash = (word ^ ONES * u128::from(b'\\')).wrapping_sub(ONES);
+        let controls_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+        let backslash = (word ^ (ONES * u128::from(b'\\'))).wrapping_sub(ONES);
         // The lowest bit set is exact: a borrow reaches only bytes above a true hit.
         let hits = (controls_or_quote | backslash) & !word & HIGHS;
         if hits != 0 {

@@ -102,10 +102,10 @@ async fn what_was_prepared_is_read_when_it_is_committed() {
 async fn four_writers_leave_whole_transactions_and_streams_without_holes() {
     for store in STORES {
         let shop = Shop::new(store);
-        let (stop, next) = (AtomicBool::new(false), AtomicU32::new(1));
+        let (is_over, next) = (AtomicBool::new(false), AtomicU32::new(1));
         let write = async |writer: u32| {
             let mut client = shop.client().await;
-            while !stop.load(Relaxed) {
+            while !is_over.load(Relaxed) {
                 let transaction = client.transaction().await.unwrap();
                 // Two events in two streams, in an order that all writers keep.
                 let number = next.fetch_add(2, Relaxed);
@@ -134,7 +134,7 @@ async fn four_writers_leave_whole_transactions_and_streams_without_holes() {
                 assert_eq!(read.ids.len() % 2, 0);
                 known = Some(read);
             }
-            stop.store(true, Relaxed);
+            is_over.store(true, Relaxed);
             (all, known)
         };
         let (.., (mut all, known)) = tokio::join!(write(0), write(1), write(2), write(3), back_up);
