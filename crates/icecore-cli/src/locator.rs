@@ -139,6 +139,7 @@ impl Locator {
                 let choice = SchemaChoice {
                     schema: options.schema.clone().filter(|schema| schema != "auto"),
                     namespace: options.namespace.clone(),
+                    mapping: None,
                 };
                 Ok(Box::new(PostgresSource::new((**settings).clone(), choice)))
             }

@@ -20,6 +20,7 @@ mod statements;
 mod token;
 mod value;
 
+pub use schemas::TableMapping;
 pub use source::{PostgresSource, SchemaChoice};
 
 #[cfg(test)]

@@ -68,14 +68,14 @@ pub(super) async fn take<const N: usize>(
     layout: &Layout,
     conditions: [&str; N],
 ) -> Result<(Count, [Count; N]), QueryError> {
-    let (table, identity) = (&layout.events, layout.identity_expression());
+    let (events, identity) = (layout.all_events(), layout.identity_expression());
     let mut selected = format!("count(*), coalesce(sum({identity}), 0)::text");
     for condition in conditions {
         let of_them = format!("FILTER (WHERE {condition})");
         selected =
             format!("{selected}, count(*) {of_them}, coalesce(sum({identity}) {of_them}, 0)::text");
     }
-    let row = session.row(&format!("SELECT {selected} FROM {table} e"), "count the events").await?;
+    let row = session.row(&format!("SELECT {selected} FROM {events}"), "count the events").await?;
     let count = |at: usize| {
         let sum: i128 = row.get::<_, &str>(2 * at + 1).parse().unwrap_or_default();
         Count { events: row.get::<_, i64>(2 * at) as u64, identities: sum as u64 }
@@ -89,8 +89,8 @@ pub(super) async fn identities(
     layout: &Layout,
     condition: &str,
 ) -> Result<Vec<i64>, QueryError> {
-    let (table, identity) = (&layout.events, layout.identity_expression());
-    let sql = format!("SELECT {identity} FROM {table} e WHERE {condition}");
+    let (events, identity) = (layout.all_events(), layout.identity_expression());
+    let sql = format!("SELECT {identity} FROM {events} WHERE {condition}");
     let rows = session.rows(&sql, "list the newest events").await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

@@ -13,6 +13,10 @@ pub(super) const STORE_FILE: &str = "store.json";
 /// The other tables, each with the text of a copy: `<table>.copy`.
 pub(super) const TABLE_SUFFIX: &str = ".copy";
 
+/// Types whose values have no order of their own.
+const WITHOUT_ORDER: [&str; 10] =
+    ["json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle", "xid"];
+
 const STEP: &str = "copy out a table beside the events";
 
 /// The files of a store at this moment.
@@ -29,7 +33,7 @@ pub(super) async fn files(
             continue;
         }
         let sql = format!(
-            "SELECT attname::text FROM pg_attribute WHERE attrelid = {}::regclass \
+            "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = {}::regclass \
              AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
             table.name.literal()
         );
@@ -40,11 +44,18 @@ pub(super) async fn files(
             .map(|column| postgres_protocol::escape::escape_identifier(column))
             .collect();
         // Sorted, so that the same rows are the same bytes.
+        let order = rows.iter().zip(&list).map(|(row, column)| {
+            let is_ordered = !WITHOUT_ORDER.contains(&row.get(1));
+            format!("k.{column}{}", if is_ordered { "" } else { "::text" })
+        });
+        let condition = table.condition.iter().map(|condition| format!(" WHERE {condition}"));
         let sql = format!(
-            "COPY (SELECT {list} FROM {} ORDER BY {order}) TO STDOUT (ENCODING 'UTF8')",
+            "COPY (SELECT {list} FROM {} k{condition} ORDER BY {order}) \
+             TO STDOUT (ENCODING 'UTF8')",
             table.name,
+            condition = condition.collect::<String>(),
+            order = order.collect::<Vec<_>>().join(", "),
             list = list.join(", "),
-            order = (1..=list.len()).map(|at| at.to_string()).collect::<Vec<_>>().join(", "),
         );
         let stream = session.copy_out(&sql, STEP).await?;
         let content = stream
@@ -54,7 +65,12 @@ pub(super) async fn files(
             })
             .await
             .map_err(|error| session.failed(STEP, error))?;
-        tables.push(json!({ "table": table.name.relation, "columns": columns }));
+        let is_whole = table.condition.is_none();
+        tables.push(json!({
+            "table": table.name.relation,
+            "columns": columns,
+            "is_whole": is_whole,
+        }));
         files.push(SourceFile { name: format!("{}{TABLE_SUFFIX}", table.name.relation), content });
     }
     let store = json!({

@@ -1,5 +1,6 @@
 //! Where a store keeps its events: what the file of each schema says, and all that reading needs.
 
+use super::catalog::Catalog;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use std::fmt::{self, Display, Formatter};
 
@@ -38,9 +39,12 @@ pub(super) struct Layout {
     pub(super) description: String,
     /// The table of events. In expressions it is called `e`.
     pub(super) events: Name,
+    /// What has parts of events in other tables, as SQL joins it to `e` (and `d`, see [`Order`])
+    /// with exactly one row for each event; empty if there is none.
+    pub(super) joined: String,
     /// Where the parts of an event are, in the order of the table.
     pub(super) columns: Vec<Column>,
-    /// The columns that tell an event from all others, each with a function that hashes it.
+    /// The expressions that tell an event from all others, each with a function that hashes it.
     pub(super) identity: Vec<(String, IdentityHash)>,
     pub(super) order: Order,
     /// By which expressions new events are sorted where the order is that of the table.
@@ -61,6 +65,22 @@ impl Column {
     pub(super) fn of_events(column: &str, part: Part) -> Self {
         Self { expression: format!("e.{}", escape_identifier(column)), part }
     }
+
+    /// Any expression.
+    pub(super) fn new(expression: impl Into<String>, part: Part) -> Self {
+        Self { expression: expression.into(), part }
+    }
+}
+
+/// An expression that joins parts of a stream's id by `/` so that they can be told apart again:
+/// in all but the last, a backslash stands before `/` and before a backslash.
+pub(super) fn joined_parts(parts: &[&str]) -> String {
+    let Some((last, before)) = parts.split_last() else { return "''".to_owned() };
+    let before = before.iter().map(|part| {
+        let escaped = format!(r"replace(replace({part}::text, E'\\', E'\\\\'), '/', E'\\/')");
+        format!("{escaped} || '/' || ")
+    });
+    before.chain([format!("{last}::text")]).collect()
 }
 
 /// A part of an event.
@@ -71,8 +91,10 @@ pub(super) enum Part {
     Type,
     Id,
     Time,
+    /// Of several payloads, the last that is not null.
     Payload,
     Metadata,
+    /// Its place among all events, which stands beside the record.
     Position,
     /// A member beyond those that every store has.
     Member(String),
@@ -108,15 +130,45 @@ pub(super) enum IdentityHash {
 pub(super) enum Order {
     /// As they lie in the table. What is new is known by the transactions that wrote it.
     Table,
-    /// By a position without gaps that is dealt in the order of commits, in this table. In
-    /// expressions it is called `d`.
-    Position {
-        table: Name,
-        /// The column of the position.
-        column: String,
-        /// The column that has the same value in both tables.
-        shared: String,
-    },
+    /// By a position without gaps that is dealt in the order of commits.
+    Position(Positions),
+}
+
+/// Where positions are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Positions {
+    /// The table that has them, once for each event. In expressions it is called `d`.
+    pub(super) table: Name,
+    /// Which of its rows have positions of events; all of them if empty.
+    pub(super) condition: Option<String>,
+    /// The column of the position.
+    pub(super) column: String,
+    /// The column that has the same value in both tables.
+    pub(super) shared: String,
+}
+
+impl Positions {
+    /// The column, as SQL takes it.
+    pub(super) fn column(&self) -> String {
+        format!("d.{}", escape_identifier(&self.column))
+    }
+
+    /// All rows with positions, and those alone that fulfil a condition.
+    pub(super) fn rows(&self, condition: Option<&str>) -> String {
+        let conditions: Vec<&str> =
+            self.condition.as_deref().into_iter().chain(condition).collect();
+        match conditions.as_slice() {
+            [] => format!("{} d", self.table),
+            conditions => format!("{} d WHERE {}", self.table, conditions.join(" AND ")),
+        }
+    }
+
+    /// What says that both rows are of one event.
+    fn is_of_event(&self) -> String {
+        let shared = escape_identifier(&self.shared);
+        let condition = self.condition.iter().map(|condition| format!(" AND {condition}"));
+        format!("d.{shared} = e.{shared}{}", condition.collect::<String>())
+    }
 }
 
 /// A table that is kept beside the events.
@@ -124,6 +176,27 @@ pub(super) enum Order {
 pub(super) struct KeptTable {
     pub(super) name: Name,
     pub(super) role: Role,
+    /// Which of its rows are kept: all, or those that say what events do not. In the condition it
+    /// is called `k`.
+    pub(super) condition: Option<String>,
+}
+
+impl KeptTable {
+    /// All of a table.
+    pub(super) fn new(name: Name, role: Role) -> Self {
+        Self { name, role, condition: None }
+    }
+
+    /// All of those of these tables that are there.
+    pub(super) fn present(
+        catalog: &Catalog,
+        namespace: &str,
+        tables: &[(&str, Role)],
+    ) -> Vec<Self> {
+        let tables =
+            tables.iter().map(|(table, role)| Self::new(Name::new(namespace, table), *role));
+        tables.filter(|table| catalog.has(&table.name)).collect()
+    }
 }
 
 /// What a table is for.
@@ -144,12 +217,11 @@ impl Layout {
     pub(super) fn identity_expression(&self) -> String {
         let mut seed = "0::bigint".to_owned();
         for (column, hash) in &self.identity {
-            let column = format!("e.{}", escape_identifier(column));
             let hashed = match hash {
                 IdentityHash::Text => format!("pg_catalog.hashtextextended({column}, {seed})"),
                 IdentityHash::Uuid => format!("pg_catalog.uuid_hash_extended({column}, {seed})"),
                 IdentityHash::Integer => {
-                    format!("pg_catalog.hashint8extended({column}::bigint, {seed})")
+                    format!("pg_catalog.hashint8extended(({column})::bigint, {seed})")
                 }
             };
             seed = format!("coalesce({hashed}, 1)");
@@ -163,15 +235,26 @@ impl Layout {
         column.map(|column| column.expression.as_str())
     }
 
-    /// All events, with their positions if they have any.
-    pub(super) fn all_events(&self) -> String {
+    /// What is joined to events: their positions, if they have any, and what is in other tables.
+    pub(super) fn joins(&self) -> String {
         match &self.order {
-            Order::Table => format!("{} e", self.events),
-            Order::Position { table, shared, .. } => {
-                let shared = escape_identifier(shared);
-                format!("{} e LEFT JOIN {table} d USING ({shared})", self.events)
+            Order::Table => self.joined.clone(),
+            Order::Position(positions) => {
+                let (table, is_of_event) = (&positions.table, positions.is_of_event());
+                format!(" LEFT JOIN {table} d ON {is_of_event}{}", self.joined)
             }
         }
+    }
+
+    /// All events, with their positions if they have any.
+    pub(super) fn all_events(&self) -> String {
+        format!("{} e{}", self.events, self.joins())
+    }
+
+    /// The events that have positions.
+    pub(super) fn events_at(&self, positions: &Positions) -> String {
+        let (table, is_of_event) = (&positions.table, positions.is_of_event());
+        format!("{table} d JOIN {} e ON {is_of_event}{}", self.events, self.joined)
     }
 
     /// What is selected of each event.

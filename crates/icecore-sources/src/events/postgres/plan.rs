@@ -69,8 +69,8 @@ impl Plan {
             }
         };
         let question = Question { moment, layout, request, what, server, known };
-        if let Order::Position { table, column, shared } = &layout.order
-            && let Some(plan) = positions::plan(&question, table, column, shared).await?
+        if let Order::Position(positions) = &layout.order
+            && let Some(plan) = positions::plan(&question, positions).await?
         {
             return Ok(plan);
         }
@@ -112,11 +112,12 @@ fn comparable(since: &Since, what: [u8; 8], server: Server) -> Result<Known, &'s
     }
 }
 
-/// Tells schema, table and streams from others.
+/// Tells schema, table, what is read of it, and streams from others.
 fn what_is_read(layout: &Layout, request: &SourceRequest) -> [u8; 8] {
     let mut hasher = Hasher::new();
     let table = layout.events.to_string();
-    let texts = [layout.schema, &table].into_iter();
+    let expressions = layout.expressions();
+    let texts = [layout.schema, &table, &expressions].into_iter();
     for text in texts.chain(request.streams.patterns().iter().map(String::as_str)) {
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());

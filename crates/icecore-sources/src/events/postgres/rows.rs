@@ -13,6 +13,10 @@ use std::collections::HashSet;
 /// What a record has beyond its values, at most, in bytes: flags, lengths and a version.
 const RECORD_BYTES_BEYOND_VALUES_MAX: usize = 64;
 
+/// The members that say that a payload or a type, which every record has, is null: empty ones exist.
+const NULL_PAYLOAD: &str = "payload_is_null";
+const NULL_TYPE: &str = "type_is_null";
+
 /// How rows become events.
 #[derive(Clone, Debug)]
 pub(super) struct RowReader {
@@ -69,6 +73,7 @@ impl RowReader {
             if is_known || !self.streams.includes(row.stream) {
                 continue;
             }
+            row.note_nulls();
             let event = row.event().map_err(|(part, what)| self.defect(&row, &part, what))?;
             event.encode_into(&mut batch.records);
             batch.record_ends.push(batch.records.len());
@@ -131,7 +136,8 @@ struct Row<'a> {
     time: Option<Moment>,
     time_text: Vec<u8>,
     metadata: Option<&'a [u8]>,
-    payload: &'a [u8],
+    payload: Option<&'a [u8]>,
+    is_type_null: bool,
     members: Vec<u8>,
     position: Option<u64>,
     bytes: usize,
@@ -154,7 +160,10 @@ impl<'a> Row<'a> {
         encoding: Encoding,
         value: Option<&'a [u8]>,
     ) -> Result<(), &'static str> {
-        let Some(value) = value else { return null(part) };
+        let Some(value) = value else {
+            self.is_type_null |= *part == Part::Type;
+            return null(part);
+        };
         self.bytes += value.len();
         match part {
             Part::Stream => self.stream = name(encoding, value)?,
@@ -179,7 +188,7 @@ impl<'a> Row<'a> {
                 self.time = Some(time);
             }
             Part::Payload => {
-                self.payload = encoding.bytes(value).ok_or("is no text, JSON or bytes")?;
+                self.payload = Some(encoding.bytes(value).ok_or("is no text, JSON or bytes")?);
             }
             Part::Metadata => {
                 self.metadata = Some(encoding.bytes(value).ok_or("is no text, JSON or bytes")?);
@@ -191,6 +200,16 @@ impl<'a> Row<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Tells null from empty where the record itself cannot.
+    fn note_nulls(&mut self) {
+        let nulls = [(self.payload.is_none(), NULL_PAYLOAD), (self.is_type_null, NULL_TYPE)];
+        for (is_null, member) in nulls {
+            if is_null {
+                Members::put(&mut self.members, member, b"true");
+            }
+        }
     }
 
     fn event(&self) -> Result<Event<'_>, (Part, &'static str)> {
@@ -219,7 +238,7 @@ impl<'a> Row<'a> {
             },
             metadata: self.metadata,
             members: Members::new(&self.members),
-            payload: Payload::Inline(self.payload),
+            payload: Payload::Inline(self.payload.unwrap_or_default()),
         })
     }
 }
@@ -227,11 +246,16 @@ impl<'a> Row<'a> {
 /// Whether a part may be missing.
 fn null(part: &Part) -> Result<(), &'static str> {
     match part {
-        Part::Stream | Part::Version | Part::Payload => Err("is null"),
-        // A member that is not there says null; all else has a place for nothing.
-        Part::Member(_) | Part::Type | Part::Id | Part::Time | Part::Metadata | Part::Position => {
-            Ok(())
-        }
+        Part::Stream | Part::Version => Err("is null"),
+        // A member that is not there says null, and one that is there says it of payload and type;
+        // all else has a place for nothing.
+        Part::Member(_)
+        | Part::Type
+        | Part::Id
+        | Part::Time
+        | Part::Payload
+        | Part::Metadata
+        | Part::Position => Ok(()),
     }
 }
 

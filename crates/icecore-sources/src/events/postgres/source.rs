@@ -9,7 +9,7 @@ use super::plan::{Plan, WhichRows};
 use super::query::{QueryError, Session};
 use super::reader::Reader;
 use super::rows::RowReader;
-use super::schemas;
+use super::schemas::{self, TableMapping};
 use super::statements::statements;
 use super::value::Encoding;
 use async_trait::async_trait;
@@ -41,6 +41,8 @@ pub struct SchemaChoice {
     /// The namespace that its tables are in, which PostgreSQL calls a schema, too; whichever it is
     /// if empty.
     pub namespace: Option<String>,
+    /// A table that the user describes, which is none of these schemas: only it is looked for.
+    pub mapping: Option<TableMapping>,
 }
 
 impl PostgresSource {

@@ -9,7 +9,7 @@ use super::moment::Moment;
 use super::plan::WhichRows;
 use super::query::{QueryError, Session};
 use icecore::selection::StreamSelection;
-use postgres_protocol::escape::{escape_identifier, escape_literal};
+use postgres_protocol::escape::escape_literal;
 
 /// How much of a table one statement reads, in bytes.
 const PIECE_BYTES: i64 = 64 << 20;
@@ -32,14 +32,7 @@ pub(super) async fn statements(
         selected = format!("{selected}, {}", layout.identity_expression());
     }
     let mut conditions: Vec<String> = wanted(layout, streams).into_iter().collect();
-    let (delivery, join) = match &layout.order {
-        Order::Table => (None, String::new()),
-        Order::Position { table, column, shared } => {
-            let shared = escape_identifier(shared);
-            let join = format!(" LEFT JOIN {table} d USING ({shared})");
-            (Some((table, escape_identifier(column), shared)), join)
-        }
-    };
+    let joins = layout.joins();
     let copy = |from: &str, conditions: &[String], order: &str| {
         let conditions = match conditions {
             [] => String::new(),
@@ -47,24 +40,23 @@ pub(super) async fn statements(
         };
         format!("COPY (SELECT {selected} FROM {from}{conditions}{order}) TO STDOUT (FORMAT binary)")
     };
-    match (rows, delivery) {
-        (WhichRows::Positions { from, end }, Some((table, column, shared))) => {
-            let events = &layout.events;
-            let from_both = format!("{table} d JOIN {events} e USING ({shared})");
+    match (rows, &layout.order) {
+        (WhichRows::Positions { from, end }, Order::Position(positions)) => {
+            let (from_both, column) = (layout.events_at(positions), positions.column());
             let mut pieces = Vec::new();
             let mut piece = *from;
             while piece < *end {
                 let piece_end = end.min(&(piece + PIECE_POSITIONS)).to_owned();
                 let mut conditions = conditions.clone();
-                conditions.push(format!("d.{column} >= {piece} AND d.{column} < {piece_end}"));
-                pieces.push(copy(&from_both, &conditions, &format!(" ORDER BY d.{column}")));
+                conditions.push(format!("{column} >= {piece} AND {column} < {piece_end}"));
+                pieces.push(copy(&from_both, &conditions, &format!(" ORDER BY {column}")));
                 piece = piece_end;
             }
             Ok(pieces)
         }
         (WhichRows::Where { condition, .. }, _) => {
             conditions.push(condition.clone());
-            let from = format!("{} e{join}", layout.events);
+            let from = layout.all_events();
             let order = match layout.sorted_by.as_slice() {
                 [] => String::new(),
                 columns => format!(" ORDER BY {}", columns.join(", ")),
@@ -74,7 +66,7 @@ pub(super) async fn statements(
         (WhichRows::All | WhichRows::Positions { .. }, _) => {
             let mut pieces = Vec::new();
             for table in leaves(&moment.session, &layout.events).await? {
-                let from = format!("ONLY {} e{join}", table.name);
+                let from = format!("ONLY {} e{joins}", table.name);
                 let blocks_per_piece = (PIECE_BYTES / table.block_bytes).max(1);
                 let mut block = 0;
                 // What was appended after our moment is not visible: the last piece has no end.

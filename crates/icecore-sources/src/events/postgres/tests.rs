@@ -1,6 +1,12 @@
 //! Stores in real servers.
 
+mod choice;
+mod eventcore;
 mod increments;
+mod links;
+mod mapping;
 mod reading;
 mod refused;
+mod schemas;
+mod stores;
 mod support;

@@ -6,22 +6,18 @@
 //! server's own count of such rows; where that has grown, or began again, all is read.
 
 use super::super::census;
-use super::super::layout::Name;
+use super::super::layout;
 use super::super::query::QueryError;
 use super::super::token::{Known, Positions};
 use super::{Plan, Question, WhichRows};
 use icecore::source::{Proof, Reading, Whole};
-use postgres_protocol::escape::escape_identifier;
 
 /// `None` if positions do not tell, since not every event has one.
 pub(super) async fn plan(
     question: &Question<'_>,
-    table: &Name,
-    column: &str,
-    shared: &str,
+    positions: &layout::Positions,
 ) -> Result<Option<Plan>, QueryError> {
-    let (column, shared) = (escape_identifier(column), escape_identifier(shared));
-    let store = Store { question, table, column: &column, shared: &shared };
+    let store = Store { question, positions, column: positions.column() };
     let (known, reading) = match &question.known {
         Ok(Known::Positions(known)) if !question.request.everything => (Some(*known), None),
         Ok(Known::Positions(_)) => (None, Some(question.whole())),
@@ -64,9 +60,9 @@ pub(super) async fn plan(
 
 struct Store<'a> {
     question: &'a Question<'a>,
-    table: &'a Name,
-    column: &'a str,
-    shared: &'a str,
+    positions: &'a layout::Positions,
+    /// The column of the position, in expressions.
+    column: String,
 }
 
 impl Store<'_> {
@@ -133,8 +129,8 @@ impl Store<'_> {
 
     /// The first and the last position.
     async fn ends(&self) -> Result<Option<(u64, u64)>, QueryError> {
-        let Self { table, column, .. } = self;
-        let sql = format!("SELECT min({column}), max({column}) FROM {table}");
+        let (column, rows) = (&self.column, self.positions.rows(None));
+        let sql = format!("SELECT min({column}), max({column}) FROM {rows}");
         let row = self.question.moment.session.row(&sql, "find the last position").await?;
         let (first, last): (Option<i64>, Option<i64>) = (row.get(0), row.get(1));
         Ok(first.zip(last).map(|(first, last)| (first as u64, last as u64)))
@@ -142,21 +138,19 @@ impl Store<'_> {
 
     /// How many positions there are from this one on.
     async fn count_from(&self, from: u64) -> Result<u64, QueryError> {
-        let Self { table, column, .. } = self;
-        let sql = format!("SELECT count(*) FROM {table} WHERE {column} >= {from}");
+        let rows = self.positions.rows(Some(&format!("{} >= {from}", self.column)));
+        let sql = format!("SELECT count(*) FROM {rows}");
         let row = self.question.moment.session.row(&sql, "count the new positions").await?;
         Ok(row.get::<_, i64>(0) as u64)
     }
 
     /// The identity of the event at a position.
     async fn identity_at(&self, position: Option<u64>) -> Result<Option<i64>, QueryError> {
-        let Self { question, table, column, shared } = self;
+        let Self { question, positions, column } = self;
         let Some(position) = position else { return Ok(None) };
-        let (events, identity) = (&question.layout.events, question.layout.identity_expression());
-        let sql = format!(
-            "SELECT {identity} FROM {table} d JOIN {events} e USING ({shared}) \
-             WHERE d.{column} = {position}"
-        );
+        let identity = question.layout.identity_expression();
+        let events = question.layout.events_at(positions);
+        let sql = format!("SELECT {identity} FROM {events} WHERE {column} = {position}");
         let rows = question.moment.session.rows(&sql, "find the last known event").await?;
         Ok(rows.first().map(|row| row.get(0)))
     }
@@ -164,7 +158,7 @@ impl Store<'_> {
     /// How many rows were updated or deleted since the server counts that.
     async fn changes(&self) -> Result<u64, QueryError> {
         let mut changes = 0;
-        for table in [&self.question.layout.events, self.table] {
+        for table in [&self.question.layout.events, &self.positions.table] {
             let table = table.literal();
             let sql = format!(
                 "SELECT pg_stat_get_tuples_updated({table}::regclass) \

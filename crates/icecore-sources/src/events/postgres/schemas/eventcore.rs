@@ -9,7 +9,7 @@
 
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
-    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role,
+    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Positions, Role,
 };
 
 pub(super) const SCHEMA: &str = "eventcore";
@@ -51,35 +51,34 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
         Column::of_events("metadata", Part::Metadata),
     ];
     let order = if catalog.has(&delivery) {
-        columns.push(Column { expression: "d.delivery_position".to_owned(), part: Part::Position });
-        Order::Position {
+        columns.push(Column::new("d.delivery_position", Part::Position));
+        Order::Position(Positions {
             table: delivery,
+            condition: None,
             column: "delivery_position".to_owned(),
             shared: "event_id".to_owned(),
-        }
+        })
     } else {
         Order::Table
     };
-    let tables = TABLES
-        .iter()
-        .map(|(table, role)| KeptTable { name: Name::new(namespace, table), role: *role });
     Layout {
         schema: SCHEMA,
         description: match order {
             Order::Table => format!("EventCore, in schema {namespace}"),
-            Order::Position { .. } => {
+            Order::Position(_) => {
                 format!("EventCore with its delivery table, in schema {namespace}")
             }
         },
         events: Name::new(namespace, EVENTS),
+        joined: String::new(),
         columns,
         identity: vec![
-            ("stream_id".to_owned(), IdentityHash::Text),
-            ("stream_version".to_owned(), IdentityHash::Integer),
-            ("event_id".to_owned(), IdentityHash::Uuid),
+            ("e.stream_id".to_owned(), IdentityHash::Text),
+            ("e.stream_version".to_owned(), IdentityHash::Integer),
+            ("e.event_id".to_owned(), IdentityHash::Uuid),
         ],
         order,
         sorted_by: vec!["e.event_id".to_owned()],
-        tables: tables.filter(|table| catalog.has(&table.name)).collect(),
+        tables: KeptTable::present(catalog, namespace, &TABLES),
     }
 }

@@ -1,162 +1,206 @@
-//! Events come as the server has them.
+//! What tests read of a store, and what a query says that they should.
 
-use super::support::{Shop, id, published, read, visit};
-use icecore::selection::StreamSelection;
-use icecore::source::{Source, SourceRequest};
-use icecore_format::event::{EventTime, Payload};
+use crate::events::postgres::connect::{ConnectionSettings, Environment};
+use crate::events::postgres::{PostgresSource, SchemaChoice};
+use icecore::source::{Reading, Since, Source, SourceEnd, SourceError, SourceRequest};
+use icecore_format::event::time_text::{self, TimeStyle};
+use icecore_format::event::{Event, EventId, EventTime, Members, Payload};
+use icecore_format::record::Reader;
+use icecore_test_cluster::Cluster;
+use serde_json::Value;
+use std::fmt::Write as _;
 
-/// What an event is, in the spelling of [`SQL`].
-async fn events(shop: &Shop) -> Vec<String> {
-    let mut reader = shop.source().open(&SourceRequest::default()).await.unwrap();
-    let mut events = Vec::new();
-    while let Some(batch) = reader.next().await.unwrap() {
-        let batch = batch.parse().unwrap();
-        let mut positions = batch.positions.iter();
-        visit(&batch.records, |event| {
-            let Payload::Inline(payload) = event.payload else { panic!("it is inline") };
-            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-            let time = match event.time {
-                EventTime::At(time) => (time.0 / 1000).to_string(),
-                EventTime::Text(text) => text.to_owned(),
-                EventTime::None => String::new(),
-            };
-            let position = positions.next().copied().flatten();
-            events.push(format!(
-                "{}|{}|{}|{time}|{}|{}|{}",
-                event.stream,
-                event.version,
-                event.event_type,
-                text(payload),
-                text(event.metadata.unwrap_or_default()),
-                position.map_or(String::new(), |position| position.to_string()),
-            ));
-        });
-    }
-    reader.finish().await.unwrap();
-    events
+/// An event, as it was read or as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Found {
+    pub(super) stream: String,
+    pub(super) version: u64,
+    pub(super) event_type: String,
+    pub(super) id: Option<String>,
+    pub(super) time: Option<String>,
+    /// In hexadecimal.
+    pub(super) payload: String,
+    pub(super) metadata: Option<String>,
+    /// Names, and values in JSON.
+    pub(super) members: Vec<(String, String)>,
+    pub(super) position: Option<u64>,
 }
 
-const SQL: &str = "SELECT stream_id, stream_version, event_type, \
-    (extract(epoch FROM created_at) * 1000000)::bigint, event_data, metadata";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_event_comes_with_all_that_the_table_has_of_it() {
-    let shop = Shop::new("eventcore");
-    shop.sql(&published("eventcore", "fill.sql"));
-    let mut expected: Vec<String> = shop
-        .sql(&format!("SET TimeZone = 'UTC'; {SQL}, '' FROM eventcore_events"))
-        .lines()
-        .map(str::to_owned)
-        .collect();
-    let mut found = events(&shop).await;
-    assert!(found.len() >= 8, "{}", found.len());
-    expected.sort();
-    found.sort();
-    assert_eq!(found, expected);
+/// All that one reading gave.
+pub(super) struct Given {
+    pub(super) reading: Reading,
+    pub(super) has_all_known: Option<bool>,
+    pub(super) events: Vec<Found>,
+    pub(super) end: SourceEnd,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn events_with_positions_come_in_their_order() {
-    let shop = Shop::new("eventcore-delivery");
-    shop.sql(&published("eventcore-delivery", "fill.sql"));
-    let sql = format!(
-        "{SQL}, delivery_position FROM eventcore_events \
-         JOIN eventcore_projection_delivery USING (event_id) ORDER BY delivery_position"
-    );
-    assert_eq!(events(&shop).await, shop.sql(&sql).lines().collect::<Vec<_>>());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_event_without_a_position_is_not_left_out() {
-    let shop = Shop::new("eventcore-delivery");
-    shop.append(1, "order-1");
-    shop.sql("ALTER TABLE eventcore_events DISABLE TRIGGER eventcore_projection_delivery_trigger");
-    shop.append(2, "order-1");
-    let first = shop.read(None).await;
-    assert_eq!(first.ids, [id(1), id(2)]);
-    shop.append(3, "order-1");
-    let second = shop.read(Some(first.since())).await;
-    assert!(second.is_further(), "{:?}", second.reading);
-    assert_eq!(second.ids, [id(3)]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn odd_times_and_large_payloads_come_as_they_are() {
-    let shop = Shop::new("eventcore");
-    shop.sql("SET TimeZone = 'Asia/Kathmandu'");
-    for (number, time) in
-        ["infinity", "-infinity", "4713-01-01 00:00:00+00 BC", "294276-12-31 23:59:59.999999+00"]
-            .iter()
-            .enumerate()
-    {
-        let id = id(number as u32);
-        shop.sql(&format!(
-            "INSERT INTO eventcore_events (event_id, stream_id, event_type, event_data, created_at) \
-             VALUES ('{id}', '\u{e9}\u{1f600} \"x\" ''y''', 'T', \
-                     jsonb_build_object('text', repeat('x', {number} * 700000)), '{time}')"
-        ));
-    }
-    let found = events(&shop).await;
-    let times: Vec<&str> = found.iter().map(|event| event.split('|').nth(3).unwrap()).collect();
-    assert_eq!(
-        times,
-        [
-            "infinity",
-            "-infinity",
-            "4713-01-01 00:00:00.000000+00 BC",
-            "294276-12-31 23:59:59.999999+00"
-        ]
-    );
-    assert!(found[3].len() > 2_100_000);
-    assert!(found.iter().all(|event| event.starts_with("\u{e9}\u{1f600} \"x\" 'y'|")));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn only_the_streams_that_are_wanted_are_read() {
-    let shop = Shop::new("eventcore");
-    for (number, stream) in ["order-1", "order-2", "user-1", "order-1", "a'b\\c"].iter().enumerate()
-    {
-        shop.append(number as u32, &stream.replace('\'', "''"));
-    }
-    for (patterns, expected) in [
-        (vec!["order-1"], vec![0, 3]),
-        (vec!["order-*"], vec![0, 1, 3]),
-        (vec!["user-1", "order-2"], vec![1, 2]),
-        (vec!["a'b\\\\c"], vec![4]),
-        (vec!["nobody"], vec![]),
-    ] {
-        let streams = StreamSelection::new(patterns.iter().map(|it| (*it).to_owned()).collect());
-        let request = SourceRequest { streams: streams.unwrap(), ..SourceRequest::default() };
-        let found = read(&shop.source(), &request).await.unwrap();
-        let expected: Vec<String> = expected.into_iter().map(id).collect();
-        assert_eq!(found.ids, expected, "{patterns:?}");
-        // What is new is that of these streams.
-        let request = SourceRequest { since: Some(found.since()), ..request };
-        let again = read(&shop.source(), &request).await.unwrap();
-        assert!(again.is_further());
-        assert_eq!(again.ids, Vec::<String>::new());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_beside_the_events_is_there() {
-    let shop = Shop::new("eventcore-delivery");
-    shop.sql(&published("eventcore-delivery", "fill.sql"));
-    let names = |with_state| {
-        let shop = &shop;
-        async move {
-            let request = SourceRequest { with_state, ..SourceRequest::default() };
-            let end = read(&shop.source(), &request).await.unwrap().end;
-            end.files.into_iter().map(|file| (file.name, file.content.len())).collect::<Vec<_>>()
+impl Given {
+    /// What a later reading goes on from.
+    pub(super) fn since(&self) -> Since {
+        Since {
+            resume: self.end.resume.clone(),
+            kept: self.end.kept.clone(),
+            events: self.events.len() as u64,
         }
+    }
+
+    /// The content of a file beside the events.
+    pub(super) fn file(&self, name: &str) -> &str {
+        let file = self.end.files.iter().find(|file| file.name == name);
+        std::str::from_utf8(&file.unwrap_or_else(|| panic!("no {name}")).content).unwrap()
+    }
+
+    /// The names of all files.
+    pub(super) fn file_names(&self) -> Vec<&str> {
+        self.end.files.iter().map(|file| file.name.as_str()).collect()
+    }
+
+    /// The events, without regard to their order.
+    pub(super) fn sorted(&self) -> Vec<Found> {
+        let mut events = self.events.clone();
+        events.sort();
+        events
+    }
+}
+
+/// A store of a database.
+pub(super) fn source(cluster: &Cluster, database: &str, choice: SchemaChoice) -> PostgresSource {
+    let environment =
+        Environment { variables: Default::default(), home: None, user: Some("alice".to_owned()) };
+    let settings = ConnectionSettings::parse(&cluster.url(database), &environment).unwrap();
+    PostgresSource::new(settings, choice)
+}
+
+/// Reads what is new; everything if nothing is known.
+pub(super) async fn read(
+    source: &PostgresSource,
+    since: Option<Since>,
+) -> Result<Given, SourceError> {
+    read_as(source, SourceRequest { since, with_state: true, ..SourceRequest::default() }).await
+}
+
+/// Reads as asked.
+pub(super) async fn read_as(
+    source: &PostgresSource,
+    request: SourceRequest,
+) -> Result<Given, SourceError> {
+    let mut reader = source.open(&request).await?;
+    let (reading, has_all_known) = (reader.reading().clone(), reader.has_all_known());
+    let mut events = Vec::new();
+    while let Some(batch) = reader.next().await? {
+        let batch = batch.parse()?;
+        let mut begin = 0;
+        for (at, end) in batch.record_ends.iter().enumerate() {
+            let mut record = Reader::new("a record", &batch.records[begin..*end]);
+            let body = record.bytes().unwrap();
+            let position = batch.positions.get(at).copied().flatten();
+            events.push(found(&Event::decode_body(body).unwrap(), position));
+            begin = *end;
+        }
+    }
+    Ok(Given { reading, has_all_known, events, end: reader.finish().await? })
+}
+
+fn found(event: &Event<'_>, position: Option<u64>) -> Found {
+    let Payload::Inline(payload) = event.payload else { panic!("payloads are inline") };
+    Found {
+        stream: event.stream.to_owned(),
+        version: event.version,
+        event_type: event.event_type.to_owned(),
+        id: match event.id {
+            EventId::None => None,
+            EventId::Text(text) => Some(text.to_owned()),
+            EventId::Uuid(uuid) => {
+                let mut text = Vec::new();
+                icecore_format::event::json::put_uuid(&mut text, &uuid);
+                Some(String::from_utf8(text).unwrap())
+            }
+        },
+        time: match event.time {
+            EventTime::None => None,
+            EventTime::Text(text) => Some(text.to_owned()),
+            EventTime::At(time) => {
+                let mut text = Vec::new();
+                time_text::put(&mut text, time, TimeStyle::MICROSECONDS);
+                Some(String::from_utf8(text).unwrap())
+            }
+        },
+        payload: hex(payload),
+        metadata: event.metadata.map(hex),
+        members: members(event.members),
+        position,
+    }
+}
+
+fn members(members: Members<'_>) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+    members.iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+/// Where a query finds what should be read, in SQL.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    pub(super) from: &'static str,
+    pub(super) stream: &'static str,
+    pub(super) version: &'static str,
+    pub(super) event_type: &'static str,
+    pub(super) id: &'static str,
+    pub(super) time: &'static str,
+    /// As bytes.
+    pub(super) payload: &'static str,
+    /// As bytes.
+    pub(super) metadata: &'static str,
+    pub(super) position: &'static str,
+    /// Names, and values as JSON.
+    pub(super) members: &'static [(&'static str, &'static str)],
+}
+
+impl Expected {
+    /// The events that the query says there are, sorted.
+    pub(super) fn events(&self, cluster: &Cluster, database: &str, before: &str) -> Vec<Found> {
+        let Self { from, stream, version, event_type, id, time, payload, metadata, .. } = self;
+        let position = self.position;
+        let members = self.members.iter();
+        let members: Vec<String> = members
+            .map(|(name, value)| format!("json_build_array('{name}', ({value})::text)"))
+            .collect();
+        let members = members.join(", ");
+        let sql = format!(
+            "{before}; SELECT json_build_array({stream}, {version}, {event_type}, ({id})::text, \
+             to_char({time}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), encode({payload}, 'hex'), \
+             encode({metadata}, 'hex'), {position}, json_build_array({members})) FROM {from}"
+        );
+        let printed = cluster.psql(database, &sql);
+        let mut events: Vec<Found> =
+            printed.split('\n').filter(|line| !line.is_empty()).map(expected).collect();
+        events.sort();
+        events
+    }
+}
+
+fn expected(line: &str) -> Found {
+    let values: Vec<Value> = serde_json::from_str(line).unwrap();
+    let text = |at: usize| values[at].as_str().map(str::to_owned);
+    let member = |pair: &Value| {
+        let (name, value) = (pair[0].as_str().unwrap(), pair[1].as_str()?);
+        Some((name.to_owned(), value.to_owned()))
     };
-    let without = names(false).await;
-    let of = |name: &str| without.iter().find(|(found, _)| found == name).map(|(_, bytes)| *bytes);
-    assert!(of("eventcore_subscription_versions.copy").unwrap() > 0);
-    assert!(of("eventcore_projection_delivery_frontier.copy").unwrap() > 0);
-    assert!(of("_sqlx_migrations.copy").unwrap() > 0);
-    assert!(of("store.json").unwrap() > 0);
-    let states = "eventcore_command_state_snapshots.copy";
-    assert_eq!(of(states), None);
-    assert!(names(true).await.iter().any(|(name, bytes)| name == states && *bytes > 0));
+    Found {
+        stream: text(0).unwrap(),
+        version: values[1].as_u64().unwrap(),
+        event_type: text(2).unwrap_or_default(),
+        id: text(3),
+        time: text(4),
+        payload: text(5).unwrap_or_default(),
+        metadata: text(6),
+        position: values[7].as_u64(),
+        members: values[8].as_array().unwrap().iter().filter_map(member).collect(),
+    }
 }
