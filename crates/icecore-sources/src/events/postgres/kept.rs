@@ -13,7 +13,7 @@ pub(super) const STORE_FILE: &str = "store.json";
 /// The other tables, each with the text of a copy: `<table>.copy`.
 pub(super) const TABLE_SUFFIX: &str = ".copy";
 
-/// Types whose values have no order of their own.
+/// Types whose values, and arrays of them, have no order.
 const WITHOUT_ORDER: [&str; 10] =
     ["json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle", "xid"];
 
@@ -45,7 +45,8 @@ pub(super) async fn files(
             .collect();
         // Sorted, so that the same rows are the same bytes.
         let order = rows.iter().zip(&list).map(|(row, column)| {
-            let is_ordered = !WITHOUT_ORDER.contains(&row.get(1));
+            let sql_type: &str = row.get(1);
+            let is_ordered = !WITHOUT_ORDER.contains(&sql_type.trim_end_matches("[]"));
             format!("k.{column}{}", if is_ordered { "" } else { "::text" })
         });
         let condition = table.condition.iter().map(|condition| format!(" WHERE {condition}"));

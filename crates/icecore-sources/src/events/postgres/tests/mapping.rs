@@ -64,7 +64,7 @@ fn of(cluster: &Cluster, mapping: TableMapping) -> PostgresSource {
     source(cluster, "postgres", choice)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_table_that_is_described_is_read_and_what_is_new_of_it() {
     let cluster = Cluster::start();
     cluster.psql("postgres", "CREATE DOMAIN citext_like AS text");

@@ -120,7 +120,7 @@ macro_rules! commanded_append {
             $to,
             ", NULL, now()), ('e0000000-0000-4000-8000-0000000000f2', 'Elixir.New', NULL, ",
             $to,
-            ", NULL, '2300-01-01'); ",
+            ", NULL, '2200-01-01'); ",
             "INSERT INTO stream_events SELECT id, s.stream_id, s.stream_version, s.stream_id, \
                  s.stream_version FROM streams s JOIN (VALUES \
                  ('account-1', 'e0000000-0000-4000-8000-0000000000f1'::uuid), \
@@ -149,7 +149,11 @@ const RAILS: Expected = Expected {
     metadata: "e.metadata",
     position: "e.id",
     members: &[
-        ("valid_at", "to_json(to_char(e.valid_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))"),
+        (
+            "valid_at",
+            "to_json(CASE WHEN isfinite(e.valid_at) \
+             THEN to_char(e.valid_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') ELSE e.valid_at::text END)",
+        ),
         ("link_id", "to_json(s.id)"),
         ("link_position", "to_json(s.position)"),
         ("link_created_at", "to_json(to_char(s.created_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))"),
@@ -200,6 +204,7 @@ pub(super) const STORES: [Store; 13] = [
         delete: "SET session_replication_role = replica; DELETE FROM eventcore_events \
             WHERE event_id = '019a0000-0000-7000-8000-000000000001'",
         files: &[
+            "_sqlx_migrations.copy",
             "eventcore_command_state_snapshots.copy",
             "eventcore_subscription_versions.copy",
             "store.json",
@@ -224,6 +229,7 @@ pub(super) const STORES: [Store; 13] = [
             WHERE event_id = '019a0000-0000-7000-8000-000000000001'; DELETE FROM eventcore_events \
             WHERE event_id = '019a0000-0000-7000-8000-000000000001'",
         files: &[
+            "_sqlx_migrations.copy",
             "eventcore_command_state_snapshots.copy",
             "eventcore_projection_delivery_frontier.copy",
             "eventcore_projection_progress.copy",
