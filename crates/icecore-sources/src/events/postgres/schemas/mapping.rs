@@ -44,11 +44,11 @@ pub struct TableMapping {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::events::postgres) enum MappingError {
     #[error("there is no table {table} that this user may see")]
-    NoTable { table: String },
+    TableMissing { table: String },
     #[error("the table {table} has no column {column}")]
-    NoColumn { table: String, column: String },
+    ColumnMissing { table: String, column: String },
     #[error("one of version and order must be a column of the table {table}")]
-    NoVersion { table: String },
+    WithoutVersion { table: String },
 }
 
 /// The tables that fit.
@@ -66,7 +66,7 @@ pub(super) fn layouts(
             None => escape_identifier(table),
             Some(namespace) => Name::new(namespace, table).to_string(),
         };
-        return Err(MappingError::NoTable { table });
+        return Err(MappingError::TableMissing { table });
     }
     namespaces.iter().map(|namespace| layout(catalog, namespace, mapping)).collect()
 }
@@ -85,11 +85,11 @@ fn layout(
     for column in all {
         if !catalog.has_column(&name, column) {
             let (table, column) = (name.to_string(), escape_identifier(column));
-            return Err(MappingError::NoColumn { table, column });
+            return Err(MappingError::ColumnMissing { table, column });
         }
     }
     let Some(version) = version.as_ref().or(order.as_ref()) else {
-        return Err(MappingError::NoVersion { table: name.to_string() });
+        return Err(MappingError::WithoutVersion { table: name.to_string() });
     };
     let expression = |column: &str| format!("e.{}", escape_identifier(column));
     let streams: Vec<String> = stream.iter().map(|column| expression(column)).collect();

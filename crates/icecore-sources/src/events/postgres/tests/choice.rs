@@ -1,17 +1,12 @@
 //! Which store of a database is meant.
 
-use super::reading::{read, source};
-use super::stores::{STORES, Store};
+use super::reading::{read, settings, source};
+use super::stores::{STORES, store};
 use crate::events::postgres::SchemaChoice;
 use crate::events::postgres::catalog::Catalog;
-use crate::events::postgres::connect::{ConnectionSettings, Environment};
 use crate::events::postgres::moment::Moment;
 use crate::events::postgres::schemas::choose;
 use icecore_test_cluster::Cluster;
-
-fn store(folder: &str) -> Store {
-    STORES.into_iter().find(|store| store.folder == folder).unwrap()
-}
 
 fn by(schema: Option<&str>, namespace: Option<&str>) -> SchemaChoice {
     SchemaChoice {
@@ -24,14 +19,11 @@ fn by(schema: Option<&str>, namespace: Option<&str>) -> SchemaChoice {
 #[tokio::test]
 async fn a_store_is_recognised_as_what_it_is_and_as_nothing_else() {
     let cluster = Cluster::start();
-    let environment =
-        Environment { variables: Default::default(), home: None, user: Some("alice".to_owned()) };
     for store in STORES {
         let database = store.folder;
         cluster.create_database(database);
         store.make(&cluster, database, "");
-        let settings = ConnectionSettings::parse(&cluster.url(database), &environment).unwrap();
-        let moment = Moment::begin(&settings).await.unwrap();
+        let moment = Moment::begin(&settings(&cluster, database)).await.unwrap();
         let catalog = Catalog::read(&moment.session).await.unwrap();
         let layout = choose(&catalog, &SchemaChoice::default()).unwrap();
         let namespace = if database == "message-db" { "message_store" } else { "public" };

@@ -1,7 +1,7 @@
 //! Stores in which an event stands in several streams.
 
 use super::reading::{Given, read, read_as, source};
-use super::stores::{STORES, Store};
+use super::stores::store;
 use crate::events::postgres::SchemaChoice;
 use icecore::selection::StreamSelection;
 use icecore::source::{Proof, Reading, SourceRequest, Whole};
@@ -14,10 +14,6 @@ const DELETE_FOR_GOOD: &str = "\
         WHERE stream_id = (SELECT stream_id FROM streams WHERE stream_uuid = 'a')); \
     DELETE FROM events WHERE event_id NOT IN (SELECT event_id FROM stream_events); \
     COMMIT; SELECT pg_stat_force_next_flush(); SELECT 1";
-
-fn store(folder: &str) -> Store {
-    STORES.into_iter().find(|store| store.folder == folder).unwrap()
-}
 
 /// A store of Commanded's with its schema alone.
 fn empty_commanded(cluster: &Cluster) {

@@ -8,6 +8,7 @@ use icecore_format::event::{Event, EventId, EventTime, Members, Payload};
 use icecore_format::record::Reader;
 use icecore_test_cluster::Cluster;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// An event, as it was read or as it should be.
@@ -63,12 +64,16 @@ impl Given {
     }
 }
 
+/// What leads to a database.
+pub(super) fn settings(cluster: &Cluster, database: &str) -> ConnectionSettings {
+    let environment =
+        Environment { variables: BTreeMap::new(), home: None, user: Some("alice".to_owned()) };
+    ConnectionSettings::parse(&cluster.url(database), &environment).unwrap()
+}
+
 /// A store of a database.
 pub(super) fn source(cluster: &Cluster, database: &str, choice: SchemaChoice) -> PostgresSource {
-    let environment =
-        Environment { variables: Default::default(), home: None, user: Some("alice".to_owned()) };
-    let settings = ConnectionSettings::parse(&cluster.url(database), &environment).unwrap();
-    PostgresSource::new(settings, choice)
+    PostgresSource::new(settings(cluster, database), choice)
 }
 
 /// Reads what is new; everything if nothing is known.
