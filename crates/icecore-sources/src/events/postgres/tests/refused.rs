@@ -37,12 +37,13 @@ async fn two_stores_are_chosen_between_by_their_namespace() {
     assert!(error.contains("several event stores"), "{error}");
     assert!(error.contains("in schema public") && error.contains("Odd \"name\""), "{error}");
     for (namespace, events) in [("public", 1), ("Odd \"name\"", 0)] {
-        let choice = SchemaChoice { namespace: Some(namespace.to_owned()), schema: None };
+        let choice =
+            SchemaChoice { namespace: Some(namespace.to_owned()), ..SchemaChoice::default() };
         let source = PostgresSource::new(shop.settings(), choice);
         let found = read(&source, &SourceRequest::default()).await.unwrap();
         assert_eq!(found.ids.len(), events, "{namespace}");
     }
-    let choice = SchemaChoice { schema: Some("kafka".to_owned()), namespace: None };
+    let choice = SchemaChoice { schema: Some("kafka".to_owned()), ..SchemaChoice::default() };
     let error = error_of(&PostgresSource::new(shop.settings(), choice)).await;
     assert!(error.contains("no schema 'kafka'"), "{error}");
 }
