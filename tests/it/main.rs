@@ -10,5 +10,6 @@ mod incremental;
 mod local_disk;
 mod model;
 mod postgres;
+mod postgres_restore;
 mod round_trip;
 mod tidy;

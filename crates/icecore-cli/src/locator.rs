@@ -10,7 +10,7 @@ use icecore::target::Target;
 #[cfg(feature = "postgres")]
 use icecore_sources::events::postgres::connect::{ConnectionSettings, Environment};
 #[cfg(feature = "postgres")]
-use icecore_sources::events::postgres::{PostgresSource, SchemaChoice};
+use icecore_sources::events::postgres::{PostgresSource, PostgresTarget, SchemaChoice};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -146,21 +146,29 @@ impl Locator {
         }
     }
 
-    /// The target that it names.
-    pub(crate) fn target(&self) -> Result<Box<dyn Target>, CommandError> {
+    /// The target that it names; in a PostgreSQL database, in this namespace.
+    pub(crate) fn target(&self, namespace: Option<&str>) -> Result<Box<dyn Target>, CommandError> {
+        let refuse_namespace = || {
+            refuse(
+                namespace.is_some(),
+                "--namespace is for PostgreSQL: it names one of its schemas",
+            )
+        };
         Ok(match self {
             #[cfg(feature = "ndjson")]
             Self::Ndjson(path) => {
+                refuse_namespace()?;
                 Box::new(icecore_sources::events::ndjson::NdjsonTarget::new(path))
             }
             #[cfg(feature = "sqlite")]
             Self::Sqlite(path) => {
+                refuse_namespace()?;
                 Box::new(icecore_sources::events::sqlite::SqliteTarget::new(path))
             }
             #[cfg(feature = "postgres")]
-            Self::Postgres(_) => {
-                let message = "nothing is restored into PostgreSQL yet: choose ndjson: or sqlite:";
-                return Err(CommandError::Usage(message.to_owned()));
+            Self::Postgres(settings) => {
+                let namespace = namespace.map(str::to_owned);
+                Box::new(PostgresTarget::new((**settings).clone(), namespace))
             }
         })
     }
@@ -188,7 +196,8 @@ const KINDS: &str =
 fn environment() -> Environment {
     let variable = |name: &str| std::env::var(name).ok();
     let variables = std::env::vars_os().filter_map(|(name, value)| {
-        let name = name.into_string().ok().filter(|name| name.starts_with("PG"))?;
+        let is_asked_for = |name: &String| name.starts_with("PG") || name == "PATH";
+        let name = name.into_string().ok().filter(is_asked_for)?;
         Some((name, value.into_string().ok()?))
     });
     Environment {

@@ -101,6 +101,17 @@ impl Cluster {
         String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned()
     }
 
+    /// What `pg_dump` prints of a database, without comments and what differs from run to run.
+    pub fn pg_dump(&self, database: &str, options: &[&str]) -> String {
+        let mut pg_dump = self.client("pg_dump");
+        let output = run(pg_dump.args(options).args(["--dbname", database])).stdout;
+        let text = String::from_utf8_lossy(&output).into_owned();
+        let lines = text
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with("--") && !line.starts_with('\\'));
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
     /// Stops the server.
     pub fn stop(&mut self, mode: Mode) {
         if let Some(server) = self.server.take() {

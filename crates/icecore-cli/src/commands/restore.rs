@@ -21,11 +21,15 @@ use std::time::Instant;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 What is written is verified against the snapshot, and read back. A target that is not empty is \
-left alone unless --overwrite says otherwise.")]
+left alone unless --overwrite says otherwise.
+
+In PostgreSQL, all of it is one transaction. In a database without such a store, its tables are made \
+as the snapshot has them; a store that is there keeps its tables and migrations.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: SnapshotArgument,
-    /// Where to: sqlite:PATH, ndjson:PATH, or - for NDJSON on standard output
+    /// Where to: postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on standard
+    /// output
     #[arg(long, value_name = "TARGET")]
     target: OsString,
     /// Only streams that match, such as order-17 or 'order-*'; may be given again
@@ -34,6 +38,9 @@ pub(crate) struct Arguments {
     /// Restore the one stream under another id
     #[arg(long = "as", value_name = "ID")]
     rename: Option<String>,
+    /// In PostgreSQL, the namespace of the store, such as public
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
     /// Say what would be restored, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -71,7 +78,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     if arguments.rename.as_deref() == Some("") {
         return Err(CommandError::Usage("--as is empty".to_owned()));
     }
-    let place = locator.target()?;
+    let place = locator.target(arguments.namespace.as_deref())?;
     let options = RestoreOptions {
         streams: StreamSelection::new(arguments.streams)?,
         rename: arguments.rename,

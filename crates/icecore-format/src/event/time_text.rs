@@ -141,7 +141,8 @@ fn parse_digits(digits: &[u8]) -> Option<u32> {
     })
 }
 
-fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+/// Days from 1970-01-01 to this one, of any year; that before 1 is 0.
+pub fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);

@@ -7,6 +7,7 @@ mod catalog;
 mod census;
 pub mod connect;
 mod copy;
+mod dump;
 mod kept;
 mod layout;
 mod moment;
@@ -17,11 +18,13 @@ mod rows;
 mod schemas;
 mod source;
 mod statements;
+mod target;
 mod token;
 mod value;
 
 pub use schemas::TableMapping;
 pub use source::{PostgresSource, SchemaChoice};
+pub use target::PostgresTarget;
 
 #[cfg(test)]
 mod tests;

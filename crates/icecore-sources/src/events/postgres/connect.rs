@@ -13,6 +13,7 @@ mod parameters;
 mod password;
 mod password_file;
 mod percent;
+mod programs;
 mod servers;
 mod service;
 mod session;

@@ -6,7 +6,7 @@
 //! Source: <https://www.postgresql.org/docs/current/sql-copy.html>, "Binary Format".
 
 /// How the data begin.
-const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
+pub(super) const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// The signature, 32 bits of flags, and the length of an extension, which is empty.
 const HEADER_BYTES: usize = 19;
 
@@ -78,6 +78,19 @@ impl RowSplitter {
         let is_whole = self.is_ended && self.whole == self.buffer.len();
         if is_whole { Ok((self.buffer, self.count)) } else { Err(NoCopy) }
     }
+}
+
+/// Whole rows, one by one.
+pub(super) fn rows(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || match row_bytes(rest) {
+        Ok(Next::Row(length)) => {
+            let (row, after) = rest.split_at_checked(length)?;
+            rest = after;
+            Some(row)
+        }
+        _ => None,
+    })
 }
 
 enum Next {

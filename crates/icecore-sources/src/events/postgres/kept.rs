@@ -1,17 +1,21 @@
-//! What a store keeps beside its events, as files of a snapshot: what it is, its other tables, and
-//! its sequences.
+//! What a store keeps beside its events, as files of a snapshot: what it is, its other tables, its
+//! sequences, and the statements that make all of these.
 
-use super::layout::{Layout, Role};
+use super::dump::{self, Dump};
+use super::layout::{Layout, Name, Part, Role};
 use super::moment::Moment;
 use super::query::QueryError;
 use futures::TryStreamExt;
 use icecore::source::SourceFile;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// What the store is.
 pub(super) const STORE_FILE: &str = "store.json";
 /// The other tables, each with the text of a copy: `<table>.copy`.
 pub(super) const TABLE_SUFFIX: &str = ".copy";
+/// The statements that make the tables before rows are loaded, and what is made after.
+pub(super) const PRE_DATA_FILE: &str = "schema/pre-data.sql";
+pub(super) const POST_DATA_FILE: &str = "schema/post-data.sql";
 
 /// Types whose values, and arrays of them, have no order.
 const WITHOUT_ORDER: [&str; 10] =
@@ -74,14 +78,76 @@ pub(super) async fn files(
         }));
         files.push(SourceFile { name: format!("{}{TABLE_SUFFIX}", table.name.relation), content });
     }
-    let store = json!({
+    let (names, sequences) = sequences(moment, layout).await?;
+    let members = layout.columns.iter().filter_map(|column| match &column.part {
+        Part::Member(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let mut store = json!({
         "schema": layout.schema,
         "namespace": layout.events.namespace,
         "table": layout.events.relation,
         "server_version": moment.major_version,
+        "columns": columns(moment, layout).await?,
+        "members": members.collect::<Vec<_>>(),
         "tables": tables,
+        "sequences": sequences,
     });
+    match dump::dump(moment, layout, &names).await? {
+        Ok(Dump { pre_data, post_data }) => {
+            for (name, content) in [(PRE_DATA_FILE, pre_data), (POST_DATA_FILE, post_data)] {
+                files.push(SourceFile { name: name.to_owned(), content });
+            }
+        }
+        Err(error) => store["ddl"] = Value::String(format!("left out: {error}")),
+    }
     let content = format!("{store:#}\n").into_bytes();
     files.push(SourceFile { name: STORE_FILE.to_owned(), content });
     Ok(files)
+}
+
+/// The columns of the table of events, and their types.
+async fn columns(moment: &Moment, layout: &Layout) -> Result<Map<String, Value>, QueryError> {
+    let sql = format!(
+        "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
+         WHERE attrelid = {}::regclass AND attnum > 0 AND NOT attisdropped",
+        layout.events.literal()
+    );
+    let rows = moment.session.rows(&sql, "list the columns of the events").await?;
+    Ok(rows.iter().map(|row| (row.get(0), Value::String(row.get(1)))).collect())
+}
+
+/// The sequences that the tables own or take numbers from: their names as SQL takes them, and where
+/// they stand.
+async fn sequences(
+    moment: &Moment,
+    layout: &Layout,
+) -> Result<(Vec<String>, Vec<Value>), QueryError> {
+    let sql = format!(
+        "WITH stores(oid) AS (SELECT unnest({})), used(oid) AS ( \
+             SELECT objid FROM pg_depend JOIN stores ON refobjid = stores.oid \
+             WHERE classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass \
+               AND deptype IN ('a', 'i') \
+             UNION SELECT refobjid FROM pg_depend d JOIN pg_attrdef a ON a.oid = objid \
+             JOIN stores ON adrelid = stores.oid \
+             WHERE classid = 'pg_attrdef'::regclass AND refclassid = 'pg_class'::regclass) \
+         SELECT nspname::text, relname::text \
+         FROM pg_class c JOIN used USING (oid) JOIN pg_namespace n ON n.oid = relnamespace \
+         WHERE relkind = 'S' ORDER BY 1, 2",
+        dump::array(layout)
+    );
+    let (mut names, mut sequences) = (Vec::new(), Vec::new());
+    for row in moment.session.rows(&sql, "list the sequences").await? {
+        let name = Name { namespace: row.get(0), relation: row.get(1) };
+        let sql = format!("SELECT last_value, is_called FROM {name}");
+        let row = moment.session.row(&sql, "read a sequence").await?;
+        sequences.push(json!({
+            "namespace": name.namespace,
+            "sequence": name.relation,
+            "last_value": row.get::<_, i64>(0),
+            "is_called": row.get::<_, bool>(1),
+        }));
+        names.push(name.to_string());
+    }
+    Ok((names, sequences))
 }

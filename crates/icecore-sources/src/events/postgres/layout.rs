@@ -70,6 +70,13 @@ impl Column {
     pub(super) fn new(expression: impl Into<String>, part: Part) -> Self {
         Self { expression: expression.into(), part }
     }
+
+    /// The column of the table of events that this is, as SQL takes it; `None` if it is computed.
+    pub(super) fn identifier(&self) -> Option<&str> {
+        let name = self.expression.strip_prefix("e.")?;
+        let inner = name.strip_prefix('"')?.strip_suffix('"')?;
+        (!inner.replace("\"\"", "").contains('"')).then_some(name)
+    }
 }
 
 /// An expression that joins parts of a stream's id by `/` so that they can be told apart again:
@@ -208,7 +215,10 @@ pub(super) enum Role {
     States,
     /// Which migrations were applied.
     Migrations,
+    /// What a store has from its beginning, and changes: it takes the place of what is there.
+    Preset,
     /// Anything else that the store needs.
+    #[allow(dead_code, reason = "not every schema has such a table")]
     Other,
 }
 
@@ -227,6 +237,22 @@ impl Layout {
             seed = format!("coalesce({hashed}, 1)");
         }
         seed
+    }
+
+    /// All tables of the store, that of its events first.
+    pub(super) fn all_tables(&self) -> Vec<&Name> {
+        let positions = match &self.order {
+            Order::Table => None,
+            Order::Position { table, .. } => Some(table),
+        };
+        let kept = self.tables.iter().map(|table| &table.name);
+        [&self.events].into_iter().chain(positions).chain(kept).collect()
+    }
+
+    /// Whether the namespace is the store's alone, with everything that is in it: its functions are
+    /// what applications call.
+    pub(super) fn owns_namespace(&self) -> bool {
+        self.schema == "message-db"
     }
 
     /// The expression that is an event's stream.

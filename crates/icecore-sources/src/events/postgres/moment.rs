@@ -140,6 +140,16 @@ impl Moment {
     pub(super) fn name(&self) -> &Arc<str> {
         &self.name
     }
+
+    /// How its database is connected to.
+    pub(super) fn settings(&self) -> &ConnectionSettings {
+        &self.settings
+    }
+
+    /// The name of its snapshot, for others who want to see the same.
+    pub(super) fn exported(&self) -> &str {
+        &self.exported
+    }
 }
 
 async fn open(settings: &ConnectionSettings, name: &Arc<str>) -> Result<Session, SourceError> {

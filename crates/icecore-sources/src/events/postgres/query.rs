@@ -1,9 +1,10 @@
 //! Statements, and their failures in the words of who has to act on them.
 
+use bytes::Bytes;
 use icecore::source::{SourceError, SourceErrorKind};
 use std::sync::Arc;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, CopyOutStream, Row, Statement};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, Statement};
 
 /// A connection to a server, in a transaction.
 pub(super) struct Session {
@@ -16,11 +17,11 @@ pub(super) struct Session {
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: cannot {step}: {reason}")]
 pub(super) struct QueryError {
-    name: Arc<str>,
-    step: &'static str,
-    reason: String,
+    pub(super) name: Arc<str>,
+    pub(super) step: &'static str,
+    pub(super) reason: String,
     #[source]
-    source: tokio_postgres::Error,
+    pub(super) source: tokio_postgres::Error,
 }
 
 impl From<QueryError> for SourceError {
@@ -65,6 +66,19 @@ impl Session {
         step: &'static str,
     ) -> Result<CopyOutStream, QueryError> {
         self.client.copy_out(sql).await.map_err(|error| self.failed(step, error))
+    }
+
+    /// Begins to copy in.
+    pub(super) async fn copy_in(
+        &self,
+        sql: &str,
+        step: &'static str,
+    ) -> Result<CopyInSink<Bytes>, QueryError> {
+        self.client.copy_in(sql).await.map_err(|error| self.failed(step, error))
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     pub(super) fn failed(&self, step: &'static str, error: tokio_postgres::Error) -> QueryError {

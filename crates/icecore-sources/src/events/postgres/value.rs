@@ -9,12 +9,12 @@ use icecore_format::event::time_text::{self, TimeStyle, civil_from_days};
 use tokio_postgres::types::Type;
 
 /// Microseconds from 1970 to 2000, where PostgreSQL begins to count.
-const MICROSECONDS_TO_2000: i64 = 946_684_800_000_000;
+pub(super) const MICROSECONDS_TO_2000: i64 = 946_684_800_000_000;
 const DAYS_OF_400_YEARS: i64 = 146_097;
 /// Days from 1970 to 2000.
-const DAYS_TO_2000: i64 = 10_957;
+pub(super) const DAYS_TO_2000: i64 = 10_957;
 /// The first byte of a value of type `jsonb`.
-const JSONB_VERSION: u8 = 1;
+pub(super) const JSONB_VERSION: u8 = 1;
 
 /// How a type's values are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

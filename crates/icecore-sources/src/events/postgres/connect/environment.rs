@@ -7,8 +7,9 @@ use std::path::PathBuf;
 /// What libpq would ask the system for.
 #[derive(Clone, Default)]
 pub struct Environment {
-    /// The environment variables whose names begin with `PG`. There is no directory of the system
-    /// for service files other than `PGSYSCONFDIR`.
+    /// The environment variables whose names begin with `PG`, and `PATH`, where PostgreSQL's own
+    /// programs are looked for. There is no directory of the system for service files other than
+    /// `PGSYSCONFDIR`.
     pub variables: BTreeMap<String, String>,
     /// The home directory, where password file, service file and certificates are looked for.
     pub home: Option<PathBuf>,

@@ -143,6 +143,14 @@ impl Parameters {
         }
     }
 
+    /// Those that an environment variable can give, by its name; no password is among them.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let given = KNOWN.iter().filter(|known| !known.variable.is_empty());
+        given
+            .filter(|known| known.name != "password")
+            .filter_map(|known| Some((known.variable, self.get(known.name)?)))
+    }
+
     /// The text of one of a few values.
     pub(super) fn choice<T: Copy>(
         &self,

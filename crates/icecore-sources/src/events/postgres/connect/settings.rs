@@ -6,6 +6,7 @@
 use super::environment::Environment;
 use super::parameters::Parameters;
 use super::password::{self, LookedIn};
+use super::programs::Programs;
 use super::servers::{Server, servers};
 use super::service;
 use super::settings_error::SettingsError;
@@ -37,6 +38,8 @@ pub struct ConnectionSettings {
     pub(super) application_name: String,
     pub(super) options: Option<String>,
     pub(super) keepalives: Keepalives,
+    /// What PostgreSQL's own programs are told.
+    pub(super) programs: Programs,
 }
 
 /// What a session must be able to do.
@@ -97,6 +100,7 @@ impl ConnectionSettings {
             application_name: application_name(&parameters),
             options: parameters.get("options").map(str::to_owned),
             keepalives: keepalives(&parameters)?,
+            programs: Programs::of(&parameters, environment),
             database,
             user,
         })

@@ -27,7 +27,7 @@ const DELIVERY: &str = "eventcore_projection_delivery";
 const TABLES: [(&str, Role); 6] = [
     ("eventcore_subscription_versions", Role::Checkpoints),
     ("eventcore_projection_progress", Role::Checkpoints),
-    ("eventcore_projection_delivery_frontier", Role::Other),
+    ("eventcore_projection_delivery_frontier", Role::Preset),
     ("eventcore_command_state_snapshots", Role::States),
     ("eventcore_projection_schema_versions", Role::Migrations),
     ("_sqlx_migrations", Role::Migrations),

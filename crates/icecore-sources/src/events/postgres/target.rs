@@ -1,0 +1,160 @@
+//! Restores into an event store in a PostgreSQL database, all of it in one transaction: whoever looks
+//! sees the store as it was, or complete and verified.
+//!
+//! In a database that has no such store, it is made with the statements that the snapshot keeps.
+//! One that is there has to be empty, and keeps its tables, triggers and migrations; its triggers
+//! are switched off while rows are loaded, since they would change or refuse these.
+
+mod columns;
+mod encode;
+mod eventcore;
+mod failure;
+mod finish;
+mod frame;
+mod given;
+mod jsonb;
+mod load;
+mod order;
+mod store;
+mod value;
+
+use super::connect::{ConnectionSettings, connect};
+use super::query::Session;
+use super::source::KIND;
+use async_trait::async_trait;
+use encode::RowEncoder;
+use failure::unsuitable;
+use given::Given;
+use icecore::target::{
+    Encoded, EventEncoder, EventWriter, RestoreEnd, Target, TargetError, TargetErrorKind,
+    TargetRequest, Written,
+};
+use load::{Loader, load};
+use std::sync::Arc;
+use store::Store;
+
+/// The oldest version that is restored into: the oldest that is read.
+const VERSION_MIN: i32 = 13;
+
+/// What the transaction is set to: its statements take the time that they need, names mean what
+/// PostgreSQL means by them, values are spelled as in snapshots, and functions may be made before
+/// the tables that they use. Who uses the tables is not waited for long.
+const BEGIN: &str = "\
+    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+    SET LOCAL statement_timeout = 0; \
+    SET LOCAL idle_in_transaction_session_timeout = 0; \
+    SET LOCAL lock_timeout = '10s'; \
+    SET LOCAL search_path = ''; \
+    SET LOCAL row_security = off; \
+    SET LOCAL jit = off; \
+    SET LOCAL TimeZone = 'UTC'; \
+    SET LOCAL DateStyle = 'ISO, YMD'; \
+    SET LOCAL IntervalStyle = 'postgres'; \
+    SET LOCAL extra_float_digits = 1; \
+    SET LOCAL bytea_output = 'hex'; \
+    SET LOCAL standard_conforming_strings = on; \
+    SET LOCAL default_tablespace = ''; \
+    SET LOCAL check_function_bodies = off; \
+    SET LOCAL client_min_messages = warning";
+
+/// An event store in a database.
+#[derive(Clone, Debug)]
+pub struct PostgresTarget {
+    settings: ConnectionSettings,
+    namespace: Option<String>,
+}
+
+impl PostgresTarget {
+    /// The store in the database that these settings lead to; in this namespace, if one is given,
+    /// which PostgreSQL calls a schema.
+    pub fn new(settings: ConnectionSettings, namespace: Option<String>) -> Self {
+        Self { settings, namespace }
+    }
+}
+
+#[async_trait]
+impl Target for PostgresTarget {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    async fn open(&self, request: &TargetRequest) -> Result<Box<dyn EventWriter>, TargetError> {
+        let given = Given::of(request)?;
+        let session = self.begin().await?;
+        let namespace = self.namespace.as_deref();
+        let store = Store::prepare(&session, &given, namespace, request).await?;
+        for table in &store.before {
+            load(&session, table).await?;
+        }
+        let encoder = RowEncoder { columns: store.columns.clone(), with_positions: request.whole };
+        let loader = Loader::begin(&session, &store).await?;
+        Ok(Box::new(PostgresWriter {
+            session,
+            given,
+            store,
+            loader,
+            encoder: Arc::new(encoder),
+            is_whole: request.whole,
+        }))
+    }
+}
+
+impl PostgresTarget {
+    /// Begins the transaction.
+    async fn begin(&self) -> Result<Session, TargetError> {
+        let name = self.settings.name();
+        let client = connect(&self.settings).await.map_err(|error| {
+            TargetError::new(TargetErrorKind::Unwritable, format!("cannot open {name}"))
+                .because(error)
+        })?;
+        let session = Session::new(client, name.into());
+        let row = session
+            .row("SELECT current_setting('server_version_num')::int / 10000", "ask for the version")
+            .await?;
+        let version: i32 = row.get(0);
+        if version < VERSION_MIN {
+            return Err(unsuitable(format!(
+                "{}: the server is PostgreSQL {version}, and icecore restores into {VERSION_MIN} \
+                 and newer",
+                session.name()
+            )));
+        }
+        session.execute(BEGIN, "begin to restore").await?;
+        Ok(session)
+    }
+}
+
+/// Writes to a store in a transaction that ends with it.
+struct PostgresWriter {
+    session: Session,
+    given: Given,
+    store: Store,
+    loader: Loader,
+    encoder: Arc<RowEncoder>,
+    is_whole: bool,
+}
+
+#[async_trait]
+impl EventWriter for PostgresWriter {
+    fn encoder(&self) -> Arc<dyn EventEncoder> {
+        Arc::clone(&self.encoder) as Arc<dyn EventEncoder>
+    }
+
+    async fn write(&mut self, encoded: Encoded) -> Result<(), TargetError> {
+        self.loader.write(&self.session, &encoded.bytes).await
+    }
+
+    async fn finish(self: Box<Self>, end: RestoreEnd) -> Result<Written, TargetError> {
+        finish::finish(*self, &end).await
+    }
+
+    async fn abandon(self: Box<Self>) -> String {
+        let Self { session, loader, .. } = *self;
+        let name = Arc::clone(session.name());
+        // A copy that was begun ends before what comes after it.
+        drop(loader);
+        // If it does not get there, the transaction ends with its connection.
+        drop(session.execute("ROLLBACK", "give up").await);
+        format!("{name} was not changed")
+    }
+}

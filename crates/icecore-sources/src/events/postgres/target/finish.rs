@@ -1,0 +1,94 @@
+//! Completes a store: what stands beside the events, sequences, indexes, constraints and triggers;
+//! reads all of it back, and makes it visible.
+
+use super::failure::unsuitable;
+use super::given::{Given, Sequence};
+use super::load::{Loader, load, verify};
+use super::store::Store;
+use super::{PostgresWriter, eventcore, given};
+use crate::events::postgres::layout::{Layout, Name};
+use crate::events::postgres::query::Session;
+use icecore::target::{RestoreEnd, TargetError, TargetErrorKind, Written};
+
+/// Completes and commits; after an error, nothing was changed, unless it says so.
+pub(super) async fn finish(
+    writer: PostgresWriter,
+    end: &RestoreEnd,
+) -> Result<Written, TargetError> {
+    let PostgresWriter { session, given, mut store, mut loader, is_whole, .. } = writer;
+    let mut notes = complete(&session, &given, &mut store, &mut loader, is_whole)
+        .await
+        .map_err(|error| unchanged(&session, error))?;
+    if !end.epilogue.is_empty() {
+        notes.push("what follows the last event in the source's file was left out".to_owned());
+    }
+    session.execute("COMMIT", "commit what was restored").await.map_err(|error| {
+        if error.source.as_db_error().is_some() {
+            return unchanged(&session, error.into());
+        }
+        let message = format!(
+            "{}: the connection was lost while what was restored became visible: either all of it \
+             is there, or nothing was changed",
+            session.name()
+        );
+        TargetError::new(TargetErrorKind::Unwritable, message).because(error.source)
+    })?;
+    let written = loader.written;
+    Ok(Written { events: written.events.rows, bytes: written.bytes, verified: true, notes })
+}
+
+fn unchanged(session: &Session, error: TargetError) -> TargetError {
+    let message = format!("no event was restored, and {} was not changed", session.name());
+    TargetError::new(error.kind, message).because(error)
+}
+
+async fn complete(
+    session: &Session,
+    given: &Given,
+    store: &mut Store,
+    loader: &mut Loader,
+    is_whole: bool,
+) -> Result<Vec<String>, TargetError> {
+    loader.flush(session).await?;
+    let mut notes = std::mem::take(&mut store.notes);
+    for table in &store.after {
+        load(session, table).await?;
+    }
+    if let Some(described) = given.store.as_ref().filter(|_| is_whole) {
+        for sequence in &described.sequences {
+            let (last, is_called) = (sequence.last_value, sequence.is_called);
+            let name = sequence.name_in(described, &store.layout).literal();
+            let sql = format!("SELECT setval({name}::regclass, {last}, {is_called})");
+            session.execute(&sql, "set a sequence").await?;
+        }
+    }
+    let loads = || store.before.iter().chain(&store.after);
+    eventcore::settle_frontier(session, &store.layout, loads(), is_whole).await?;
+    if store.is_new {
+        let Some(post_data) = &given.post_data else {
+            return Err(unsuitable("the snapshot has no statements that make its indexes"));
+        };
+        session.execute(post_data, "make the indexes, constraints and triggers").await?;
+    }
+    for statement in &store.switch_on {
+        session.execute(statement, "switch the triggers on again").await?;
+    }
+    session.execute("SET CONSTRAINTS ALL IMMEDIATE", "check the constraints").await?;
+    let verified = loads().filter(|load| is_whole || !eventcore::is_frontier(&load.table.name));
+    verify(session, &store.layout.events, &store.columns, &loader.written, verified).await?;
+    if loader.written.has_renamed {
+        let ids = "renamed events keep their ids, and whatever else names the old stream";
+        notes.push(ids.to_owned());
+    }
+    notes.extend(eventcore::notes(session, &store.layout).await?);
+    Ok(notes)
+}
+
+impl Sequence {
+    /// Its name in the store that is restored into.
+    pub(super) fn name_in(&self, store: &given::Store, layout: &Layout) -> Name {
+        let is_moved = self.namespace == store.namespace;
+        let namespace = if is_moved { &layout.events.namespace } else { &self.namespace };
+        Name::new(namespace, &self.sequence)
+    }
+}
