@@ -14,8 +14,8 @@ pub(super) const STORE_FILE: &str = "store.json";
 /// The other tables, each with the text of a copy: `<table>.copy`.
 pub(super) const TABLE_SUFFIX: &str = ".copy";
 /// The statements that make the tables before rows are loaded, and what is made after.
-pub(super) const PRE_DATA_FILE: &str = "schema/pre-data.sql";
-pub(super) const POST_DATA_FILE: &str = "schema/post-data.sql";
+pub(super) const PRE_DATA_FILE: &str = "schema-pre-data.sql";
+pub(super) const POST_DATA_FILE: &str = "schema-post-data.sql";
 
 /// Types whose values, and arrays of them, have no order.
 const WITHOUT_ORDER: [&str; 10] =

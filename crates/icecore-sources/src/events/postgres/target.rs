@@ -15,6 +15,7 @@ mod given;
 mod jsonb;
 mod load;
 mod order;
+mod sqlite;
 mod store;
 mod value;
 

@@ -5,6 +5,7 @@
 //! either way; what a killed one leaves is never read and may be removed.
 
 mod build;
+mod copied;
 mod encode;
 mod finish;
 mod previous;

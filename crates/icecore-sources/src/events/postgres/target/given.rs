@@ -1,6 +1,7 @@
 //! What a snapshot says of the store that it was made of.
 
 use super::failure::unsuitable;
+use super::sqlite;
 use crate::events::postgres::kept::{POST_DATA_FILE, PRE_DATA_FILE, STORE_FILE, TABLE_SUFFIX};
 use crate::events::postgres::layout::Name;
 use crate::events::postgres::source::KIND;
@@ -63,13 +64,24 @@ pub(super) struct Table {
     pub(super) columns: Vec<String>,
     /// Its rows, as `COPY` prints them.
     pub(super) rows: Vec<u8>,
+    /// Whether PostgreSQL itself printed them.
+    pub(super) is_verbatim: bool,
 }
 
 impl Given {
     pub(super) fn of(request: &TargetRequest) -> Result<Self, TargetError> {
         let mut given = Self::default();
         if request.source_kind != KIND {
-            given.unknown = request.files.iter().map(|file| file.name.clone()).collect();
+            for file in &request.files {
+                match (request.source_kind.as_str(), file.name.as_str()) {
+                    (sqlite::KIND, sqlite::CHECKPOINTS_FILE) => {
+                        given.tables.push(sqlite::checkpoints(&file.content)?);
+                    }
+                    (sqlite::KIND, name) if sqlite::OF_SQLITE.contains(&name) => {}
+                    _ if file.content.is_empty() => {}
+                    (_, name) => given.unknown.push(name.to_owned()),
+                }
+            }
             return Ok(given);
         }
         let file = |name: &str| request.files.iter().find(|file| file.name == name);
@@ -97,7 +109,7 @@ impl Given {
                     let columns = store.tables.iter().find(|table| table.table == relation);
                     let columns = columns.ok_or_else(malformed)?.columns.clone();
                     let (relation, rows) = (relation.to_owned(), file.content.clone());
-                    given.tables.push(Table { relation, columns, rows });
+                    given.tables.push(Table { relation, columns, rows, is_verbatim: true });
                 }
                 None if [STORE_FILE, PRE_DATA_FILE, POST_DATA_FILE].contains(&name) => {}
                 None => given.unknown.push(name.to_owned()),

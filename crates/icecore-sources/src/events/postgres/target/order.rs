@@ -78,6 +78,7 @@ mod tests {
             table: KeptTable { name: name(relation), role: Role::Other },
             columns: Vec::new(),
             rows: Vec::new(),
+            is_verbatim: true,
         };
         let references = [
             (name("events"), name("streams")),

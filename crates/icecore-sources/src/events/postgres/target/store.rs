@@ -35,6 +35,8 @@ pub(super) struct Load {
     pub(super) table: KeptTable,
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<u8>,
+    /// Whether they are printed just so.
+    pub(super) is_verbatim: bool,
 }
 
 impl Store {
@@ -152,7 +154,7 @@ fn loads(
 ) -> Result<(Vec<Load>, Vec<String>), TargetError> {
     let (mut loads, mut notes, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
     for table in &given.tables {
-        let Table { relation, columns, rows } = table;
+        let Table { relation, columns, rows, is_verbatim } = table;
         let known = layout.tables.iter().find(|known| known.name.relation == *relation);
         let role = known.map(|known| known.role);
         let is_wanted = match role {
@@ -185,7 +187,7 @@ fn loads(
             )));
         }
         let (table, columns, rows) = (known.clone(), columns.clone(), rows.clone());
-        loads.push(Load { table, columns, rows });
+        loads.push(Load { table, columns, rows, is_verbatim: *is_verbatim });
     }
     if !left_out.is_empty() {
         let tables = left_out.join(", ");

@@ -1,6 +1,7 @@
 //! Completes a store: what stands beside the events, the indexes; then reads all of it back.
 
 use super::build::{Build, unwritable};
+use super::copied;
 use super::rows::Row;
 use super::staging::sync_name;
 use crate::events::sqlite::kept::{self, KeptError};
@@ -48,6 +49,7 @@ fn complete(build: Build, end: &RestoreEnd) -> Result<Written, TargetError> {
 fn insert_kept(build: &Build, notes: &mut Vec<String>) -> Result<Vec<Kept>, TargetError> {
     let (connection, file) = (&build.connection, build.staging.file());
     let mut inserted = Vec::new();
+    let is_of_postgres = build.request.source_kind == copied::SOURCE_KIND;
     for given in &build.request.files {
         let name = given.name.as_str();
         let failed = |error| not_kept(name, file, error);
@@ -57,6 +59,18 @@ fn insert_kept(build: &Build, notes: &mut Vec<String>) -> Result<Vec<Kept>, Targ
             (SCHEMA_FILE, _) => {}
             (kept::PRAGMAS_FILE, _) => {
                 kept::write_pragmas(connection, &given.content).map_err(failed)?;
+            }
+            (name, _) if is_of_postgres && copied::OF_POSTGRESQL.contains(&name) => {}
+            (copied::CHECKPOINTS_FILE, _) if is_of_postgres && build.request.whole => {
+                let malformed = || {
+                    let message = format!("cannot restore '{name}': it is no copy of checkpoints");
+                    TargetError::new(TargetErrorKind::Unsuitable, message)
+                };
+                let mut rows = copied::checkpoints(&given.content).ok_or_else(malformed)?;
+                kept::insert(connection, &CHECKPOINTS, &rows)
+                    .map_err(|error| failed(error.into()))?;
+                rows.sort();
+                inserted.push((&CHECKPOINTS, rows));
             }
             (_, Some(_)) if !build.request.whole => {
                 notes.push(format!("'{name}' was left out: it is of the whole store"));
