@@ -74,11 +74,6 @@ impl Catalog {
             .collect()
     }
 
-    /// The columns of a table and their types; `None` if there is no such table.
-    pub(super) fn columns(&self, name: &Name) -> Option<&BTreeMap<String, String>> {
-        self.tables.get(name)
-    }
-
     /// Whether there is such a table.
     pub(super) fn has(&self, name: &Name) -> bool {
         self.tables.contains_key(name)

@@ -243,7 +243,7 @@ impl Layout {
     pub(super) fn all_tables(&self) -> Vec<&Name> {
         let positions = match &self.order {
             Order::Table => None,
-            Order::Position { table, .. } => Some(table),
+            Order::Position(positions) => Some(&positions.table),
         };
         let kept = self.tables.iter().map(|table| &table.name);
         [&self.events].into_iter().chain(positions).chain(kept).collect()

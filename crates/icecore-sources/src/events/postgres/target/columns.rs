@@ -2,7 +2,7 @@
 
 use super::failure::unsuitable;
 use super::given::Given;
-use crate::events::postgres::layout::{Layout, Order, Part};
+use crate::events::postgres::layout::{self, Layout, Order, Part};
 use crate::events::postgres::query::Session;
 use crate::events::postgres::value::Encoding;
 use icecore::target::TargetError;
@@ -186,7 +186,9 @@ async fn positions(
     layout: &Layout,
     columns: &[TargetColumn],
 ) -> Result<Option<Positions>, TargetError> {
-    let Order::Position { table, column, shared } = &layout.order else { return Ok(None) };
+    let Order::Position(layout::Positions { table, column, shared, .. }) = &layout.order else {
+        return Ok(None);
+    };
     let (column, shared) = (escape_identifier(column), escape_identifier(shared));
     let sql = format!("SELECT {column} FROM {table}");
     let statement = session.describe(&sql, "look at the positions").await?;

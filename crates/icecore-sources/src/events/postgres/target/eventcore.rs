@@ -107,7 +107,7 @@ pub(super) async fn notes(session: &Session, layout: &Layout) -> Result<Vec<Stri
 
 fn positions(layout: &Layout) -> Option<&Name> {
     match &layout.order {
-        Order::Position { table, .. } if layout.schema == SCHEMA => Some(table),
+        Order::Position(positions) if layout.schema == SCHEMA => Some(&positions.table),
         _ => None,
     }
 }

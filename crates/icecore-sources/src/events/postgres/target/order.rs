@@ -75,7 +75,7 @@ mod tests {
     fn what_is_referred_to_is_loaded_first() {
         let name = |relation: &str| Name::new("public", relation);
         let load = |relation: &str| Load {
-            table: KeptTable { name: name(relation), role: Role::Other },
+            table: KeptTable { name: name(relation), role: Role::Other, condition: None },
             columns: Vec::new(),
             rows: Vec::new(),
             is_verbatim: true,

@@ -80,7 +80,11 @@ fn find(
 ) -> Result<Option<Layout>, TargetError> {
     let choose = |namespace: Option<&str>| {
         let schema = Some(given.schema().to_owned());
-        let choice = SchemaChoice { schema, namespace: namespace.map(str::to_owned) };
+        let choice = SchemaChoice {
+            schema,
+            namespace: namespace.map(str::to_owned),
+            ..SchemaChoice::default()
+        };
         schemas::choose(catalog, &choice)
     };
     let chosen = match (choose(namespace), namespace, &given.store) {
@@ -178,8 +182,7 @@ fn loads(
                 "there is no table {name}, and the snapshot has rows of it"
             )));
         };
-        let found = catalog.columns(&known.name);
-        let has = |column: &&String| found.is_some_and(|found| found.contains_key(*column));
+        let has = |column: &&String| catalog.has_column(&known.name, column);
         if let Some(missing) = columns.iter().find(|column| !has(column)) {
             let name = &known.name;
             return Err(unsuitable(format!(
