@@ -101,15 +101,16 @@ impl Cluster {
         String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned()
     }
 
-    /// What `pg_dump` prints of a database, without comments and what differs from run to run.
-    pub fn pg_dump(&self, database: &str, options: &[&str]) -> String {
+    /// The lines that `pg_dump` prints of a database, without comments and what differs from run to
+    /// run.
+    pub fn pg_dump(&self, database: &str, options: &[&str]) -> Vec<String> {
         let mut pg_dump = self.client("pg_dump");
         let output = run(pg_dump.args(options).args(["--dbname", database])).stdout;
-        let text = String::from_utf8_lossy(&output).into_owned();
+        let text = String::from_utf8_lossy(&output);
         let lines = text
             .lines()
             .filter(|line| !line.is_empty() && !line.starts_with("--") && !line.starts_with('\\'));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.map(str::to_owned).collect()
     }
 
     /// Stops the server.

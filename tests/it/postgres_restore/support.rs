@@ -117,8 +117,7 @@ impl Place {
 
     /// The rows of a database, in an order that says nothing.
     pub(super) fn rows(&self, database: &str, options: &[&str]) -> Vec<String> {
-        let text = self.cluster.pg_dump(database, options);
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut lines = self.cluster.pg_dump(database, options);
         lines.sort_unstable();
         lines
     }

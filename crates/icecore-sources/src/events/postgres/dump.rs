@@ -19,6 +19,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use tokio::task::{JoinError, spawn_blocking};
+use tokio_postgres::Row;
 
 /// How long it waits for who changes the tables, such as a migration.
 const LOCK_WAIT: &str = "--lock-wait-timeout=10s";
@@ -134,7 +135,8 @@ async fn functions(moment: &Moment, layout: &Layout) -> Result<String, QueryErro
         array(layout)
     );
     let rows = moment.session.rows(&sql, "read the functions of triggers").await?;
-    Ok(rows.iter().map(|row| format!("{};\n\n", row.get::<_, &str>(0).trim_end())).collect())
+    let definition = |row: &Row| format!("{};\n\n", row.get::<_, &str>(0).trim_end());
+    Ok(rows.iter().map(definition).collect::<Vec<_>>().concat())
 }
 
 /// The tables of a store as an array of their oids.

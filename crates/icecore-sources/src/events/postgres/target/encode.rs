@@ -52,27 +52,27 @@ impl RowEncoder {
         let shared = self.columns.positions.as_ref().map(|positions| positions.index);
         let mut shared_field = 0..0;
         for (index, column) in self.columns.columns.iter().enumerate() {
-            let field_start = frame.events.rows.len();
+            let field_start = frame.events.bytes.len();
             match value(restored, column) {
                 Some(value) => value
-                    .put(column.encoding, column.is_canonical, &mut frame.events.rows)
+                    .put(column.encoding, column.is_canonical, &mut frame.events.bytes)
                     .map_err(|what| defect(&column.part, what))?,
-                None if column.is_nullable => frame.events.rows.extend_from_slice(&NULL),
+                None if column.is_nullable => frame.events.bytes.extend_from_slice(&NULL),
                 None => return Err(defect(&column.part, "is missing, and its column requires it")),
             }
             if shared == Some(index) {
-                shared_field = field_start..frame.events.rows.len();
+                shared_field = field_start..frame.events.bytes.len();
             }
         }
         frame.events.end(start);
         match (&self.columns.positions, restored.position) {
             (Some(positions), Some(position)) if self.with_positions => {
-                let shared = frame.events.rows.get(shared_field).unwrap_or_default().to_vec();
+                let shared = frame.events.bytes.get(shared_field).unwrap_or_default().to_vec();
                 let start = frame.positions.begin(2);
                 Value::Number(position)
-                    .put(positions.encoding, true, &mut frame.positions.rows)
+                    .put(positions.encoding, true, &mut frame.positions.bytes)
                     .map_err(|what| defect(&Part::Position, what))?;
-                frame.positions.rows.extend_from_slice(&shared);
+                frame.positions.bytes.extend_from_slice(&shared);
                 frame.positions.end(start);
             }
             _ => {}

@@ -89,6 +89,6 @@ impl Sequence {
     pub(super) fn name_in(&self, store: &given::Store, layout: &Layout) -> Name {
         let is_moved = self.namespace == store.namespace;
         let namespace = if is_moved { &layout.events.namespace } else { &self.namespace };
-        Name::new(namespace, &self.sequence)
+        Name::new(namespace, &self.name)
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Frame {
 /// Rows as they are copied in.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    pub(super) rows: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     pub(super) count: u64,
     pub(super) sum: Sum,
 }
@@ -44,28 +44,29 @@ impl Sum {
 impl Rows {
     /// Begins a row of so many fields, and says where.
     pub(super) fn begin(&mut self, fields: usize) -> usize {
-        let start = self.rows.len();
+        let start = self.bytes.len();
         // A table has no more than 1600 columns.
-        self.rows.extend_from_slice(&(fields as u16).to_be_bytes());
+        self.bytes.extend_from_slice(&(fields as u16).to_be_bytes());
         start
     }
 
     /// Ends the row that began there.
     pub(super) fn end(&mut self, start: usize) {
         self.count += 1;
-        self.sum.add(self.rows.get(start..).unwrap_or_default());
+        self.sum.add(self.bytes.get(start..).unwrap_or_default());
     }
 }
 
 impl Frame {
     /// The frame as bytes.
     pub(super) fn encode(self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.events.rows.len() + self.positions.rows.len() + 64);
+        let mut bytes =
+            Vec::with_capacity(self.events.bytes.len() + self.positions.bytes.len() + 64);
         bytes.push(u8::from(self.has_renamed));
         for rows in [&self.events, &self.positions] {
             put_varint(&mut bytes, rows.count);
             bytes.extend_from_slice(&rows.sum.0.to_le_bytes());
-            put_bytes(&mut bytes, &rows.rows);
+            put_bytes(&mut bytes, &rows.bytes);
         }
         bytes
     }
@@ -77,7 +78,7 @@ impl Frame {
         let mut rows = || {
             let count = reader.varint()?;
             let sum = Sum(u128::from_le_bytes(reader.array()?));
-            Ok::<_, DecodeError>(Rows { rows: reader.bytes()?.to_vec(), count, sum })
+            Ok::<_, DecodeError>(Rows { bytes: reader.bytes()?.to_vec(), count, sum })
         };
         let (events, positions) = (rows()?, rows()?);
         reader.finish()?;
@@ -94,14 +95,14 @@ mod tests {
         let mut frame = Frame { has_renamed: true, ..Frame::default() };
         for row in [&b"one"[..], b"two"] {
             let start = frame.events.begin(3);
-            frame.events.rows.extend_from_slice(row);
+            frame.events.bytes.extend_from_slice(row);
             frame.events.end(start);
         }
-        let expected = (frame.events.rows.clone(), frame.events.sum);
+        let expected = (frame.events.bytes.clone(), frame.events.sum);
         let back = Frame::decode(&frame.encode()).unwrap();
         assert!(back.has_renamed);
         assert_eq!(
-            (back.events.rows, back.events.sum, back.events.count),
+            (back.events.bytes, back.events.sum, back.events.count),
             (expected.0, expected.1, 2)
         );
         assert_eq!(back.positions.count, 0);

@@ -52,7 +52,8 @@ struct Columns {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Sequence {
     pub(super) namespace: String,
-    pub(super) sequence: String,
+    #[serde(rename = "sequence")]
+    pub(super) name: String,
     pub(super) last_value: i64,
     pub(super) is_called: bool,
 }

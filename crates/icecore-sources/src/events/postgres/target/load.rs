@@ -116,7 +116,7 @@ impl Loader {
         events.add(&frame.events);
         positions.add(&frame.positions);
         *has_renamed |= frame.has_renamed;
-        *bytes += (frame.events.rows.len() + frame.positions.rows.len()) as u64;
+        *bytes += (frame.events.bytes.len() + frame.positions.bytes.len()) as u64;
         if frame.events.count == 0 {
             return Ok(());
         }
@@ -124,9 +124,9 @@ impl Loader {
             Some(sink) => sink,
             None => self.sink.insert(begin(session, &self.events, STEP).await?),
         };
-        self.copied += frame.events.rows.len();
-        send(session, sink, frame.events.rows, STEP).await?;
-        self.waiting.extend_from_slice(&frame.positions.rows);
+        self.copied += frame.events.bytes.len();
+        send(session, sink, frame.events.bytes, STEP).await?;
+        self.waiting.extend_from_slice(&frame.positions.bytes);
         if self.waiting.len() > POSITION_BYTES_WAITING_MAX || self.copied > COPY_BYTES_MAX {
             self.flush(session).await?;
         }

@@ -60,9 +60,8 @@ impl Value<'_> {
                 _ => hex(&self.text()?, out).ok_or("is not in hexadecimal digits")?,
             },
             Encoding::Json | Encoding::Jsonb => {
-                let json = match self {
-                    Self::Content(json) | Self::Json(json) => json,
-                    _ => return Err("is no JSON"),
+                let (Self::Content(json) | Self::Json(json)) = self else {
+                    return Err("is no JSON");
                 };
                 if encoding == Encoding::Jsonb {
                     out.push(JSONB_VERSION);
@@ -134,15 +133,13 @@ impl Value<'_> {
             0 => Ok(time.0 / 1000 - MICROSECONDS_TO_2000),
             _ => Err(TOO_FINE),
         };
-        match self {
-            Self::Moment(time) => of_timestamp(*time),
-            _ => {
-                let text = self.text()?;
-                match time_text::parse(text.as_bytes()) {
-                    Some((time, _)) => of_timestamp(time),
-                    None => far_moment(&text).ok_or("is no time that PostgreSQL keeps"),
-                }
-            }
+        if let Self::Moment(time) = self {
+            return of_timestamp(*time);
+        }
+        let text = self.text()?;
+        match time_text::parse(text.as_bytes()) {
+            Some((time, _)) => of_timestamp(time),
+            None => far_moment(&text).ok_or("is no time that PostgreSQL keeps"),
         }
     }
 }
