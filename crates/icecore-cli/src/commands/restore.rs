@@ -28,9 +28,11 @@ as the snapshot has them; a store that is there keeps its tables and migrations.
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: SnapshotArgument,
-    /// Where to: postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on standard
-    /// output
     #[arg(long, value_name = "TARGET")]
+    #[arg(
+        help = "Where to: postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on \
+                  standard output"
+    )]
     target: OsString,
     /// Only streams that match, such as order-17 or 'order-*'; may be given again
     #[arg(long = "stream", value_name = "PATTERN")]

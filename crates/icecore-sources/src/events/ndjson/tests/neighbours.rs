@@ -38,8 +38,10 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
-/// What is kept of each event: its record, its position, its template and its pieces.
-fn kept(read: &Read) -> Vec<(Vec<u8>, Option<u64>, Template, Vec<u8>)> {
+/// What is kept of an event: its record, its position, its template and its pieces.
+type Kept = (Vec<u8>, Option<u64>, Template, Vec<u8>);
+
+fn kept(read: &Read) -> Vec<Kept> {
     let mut kept = Vec::new();
     for batch in &read.batches {
         let (mut record_start, mut pieces_start) = (0, 0);

@@ -254,7 +254,9 @@ async fn a_database_that_was_put_back_is_not_gone_on_from() {
     // Every cluster of these tests is a copy of one: this is the same server put back, with as many
     // events as before, as many transactions, and other events.
     let put_back = Shop::new("eventcore");
-    [1, 2, 4].into_iter().for_each(|number| put_back.append(number, "order-1"));
+    for number in [1, 2, 4] {
+        put_back.append(number, "order-1");
+    }
     let first = shop.read(None).await;
     let second = put_back.read(Some(first.since())).await;
     let why = "events were changed or removed since it had 3".to_owned();

@@ -96,7 +96,7 @@ async fn a_session_that_is_ended_is_an_error_and_timeouts_are_none() {
     let error = loop {
         match reader.next().await {
             Ok(Some(_)) => {}
-            Ok(None) => break reader.finish().await.err().expect("the session is gone"),
+            Ok(None) => break reader.finish().await.expect_err("the session is gone"),
             Err(error) => break error,
         }
     };
@@ -117,5 +117,5 @@ async fn writers_wait_for_nothing_while_a_store_is_read() {
         "ALTER TABLE eventcore_events DISABLE TRIGGER eventcore_prevent_update_trigger; \
          ALTER TABLE eventcore_events ENABLE TRIGGER eventcore_prevent_update_trigger",
     );
-    reader.finish().await.err().expect("nothing was read");
+    reader.finish().await.expect_err("nothing was read");
 }
