@@ -32,13 +32,14 @@ fn edges() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn crates_know_only_those_that_the_architecture_lets_them_know() {
-    let allowed: [(&str, &[&str]); 7] = [
+    let allowed: [(&str, &[&str]); 8] = [
         ("icecore", &["icecore-format", "icecore-store"]),
         ("icecore-benches", &["icecore", "icecore-format", "icecore-sources", "icecore-store"]),
         ("icecore-cli", &["icecore", "icecore-format", "icecore-sources", "icecore-store"]),
         ("icecore-format", &[]),
         ("icecore-sources", &["icecore", "icecore-format"]),
         ("icecore-store", &[]),
+        ("icecore-test-cluster", &[]),
         (
             "icecore-tests",
             &["icecore", "icecore-benches", "icecore-format", "icecore-sources", "icecore-store"],

@@ -241,8 +241,8 @@ mod tests {
     #[test]
     fn what_is_no_locator_is_refused_with_what_to_say_instead() {
         insta::assert_snapshot!(parse("shop.db").unwrap_err(), @"a locator begins with the kind of event store: did you mean sqlite:shop.db?");
-        insta::assert_snapshot!(parse("shop").unwrap_err(), @"a locator begins with the kind of event store; say ndjson:PATH, sqlite:PATH, or - for NDJSON on a standard stream");
+        insta::assert_snapshot!(parse("shop").unwrap_err(), @"a locator begins with the kind of event store; say postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on a standard stream");
         insta::assert_snapshot!(parse("sqlite:").unwrap_err(), @"a path is missing after 'sqlite:'");
-        insta::assert_snapshot!(parse("postgres://me:secret@host/shop").unwrap_err(), @"'postgres:' is no kind of event store that this program knows; say ndjson:PATH, sqlite:PATH, or - for NDJSON on a standard stream");
+        insta::assert_snapshot!(parse("postgres://me:secret@host/shop").unwrap_err(), @"'postgres:' is no kind of event store that this program knows; say postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on a standard stream");
     }
 }

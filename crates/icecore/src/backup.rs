@@ -5,7 +5,8 @@ use crate::monitor::{Counter, Monitor};
 use crate::repository::Repository;
 use crate::session::{NewChunk, Session, SessionError, SessionOptions};
 use crate::source::{
-    Reading, Since, Source, SourceEnd, SourceError, SourceFile, SourceRequest, Whole,
+    Reading, Since, Source, SourceEnd, SourceError, SourceErrorKind, SourceFile, SourceRequest,
+    Whole,
 };
 use icecore_format::block::Compression;
 use icecore_format::random::random_bytes;
@@ -216,13 +217,17 @@ async fn newest_alike(
 async fn store_files(
     session: &mut Session<'_>,
     mut files: Vec<SourceFile>,
-) -> Result<Option<ChunkId>, SessionError> {
+) -> Result<Option<ChunkId>, BackupError> {
     if files.is_empty() {
         return Ok(None);
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let mut tree = TreeNode::default();
     for file in files {
+        if !is_entry_name(&file.name) {
+            let message = format!("the source keeps a file that cannot be called '{}'", file.name);
+            return Err(SourceError::new(SourceErrorKind::Invalid, message).into());
+        }
         let mut chunks = Vec::new();
         for plaintext in file.content.chunks(FILE_CHUNK_BYTES) {
             let id = session.chunk_id(ChunkKind::Data, plaintext);
@@ -233,5 +238,10 @@ async fn store_files(
         let content = TreeContent::File { bytes: file.content.len() as u64, chunks };
         tree.entries.push(TreeEntry { name: file.name.into_bytes(), content });
     }
-    session.put_record(ChunkKind::Tree, &tree).await.map(Some)
+    Ok(Some(session.put_record(ChunkKind::Tree, &tree).await?))
+}
+
+/// Whether a tree can have an entry of this name, as reading it will ask.
+fn is_entry_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0'])
 }
