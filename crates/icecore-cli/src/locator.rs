@@ -243,6 +243,15 @@ mod tests {
         insta::assert_snapshot!(parse("shop.db").unwrap_err(), @"a locator begins with the kind of event store: did you mean sqlite:shop.db?");
         insta::assert_snapshot!(parse("shop").unwrap_err(), @"a locator begins with the kind of event store; say postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on a standard stream");
         insta::assert_snapshot!(parse("sqlite:").unwrap_err(), @"a path is missing after 'sqlite:'");
-        insta::assert_snapshot!(parse("postgres://me:secret@host/shop").unwrap_err(), @"'postgres:' is no kind of event store that this program knows; say postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on a standard stream");
+        insta::assert_snapshot!(parse("mysql://me:secret@host/shop").unwrap_err(), @"'mysql:' is no kind of event store that this program knows; say postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on a standard stream");
+    }
+
+    #[test]
+    #[cfg(feature = "postgres")]
+    fn a_password_in_a_locator_is_refused_and_not_repeated() {
+        let error = parse("postgres://me:secret@host/shop").unwrap_err();
+        assert!(error.contains("has a password in it") && error.contains("~/.pgpass"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+        assert_eq!(parse("postgres://me@host/shop").unwrap(), "postgres://host/shop");
     }
 }
