@@ -1,6 +1,6 @@
 //! Event stores in PostgreSQL databases.
 //!
-//! A schema's file in `schemas/` says where a store keeps its events ([`layout`]); everything else is
+//! A schema's file in `schemas/` says where a store keeps its events (`layout`); everything else is
 //! the same for all of them. A source is read at one moment, on connections that share a snapshot.
 
 mod catalog;
