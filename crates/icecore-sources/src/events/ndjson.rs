@@ -17,6 +17,7 @@ mod line;
 mod member_map;
 mod names;
 mod piece;
+mod read_ahead;
 
 mod grammar;
 mod nesting;

@@ -7,6 +7,7 @@
 use super::batch::Context;
 use super::line::LineFault;
 use super::prefix::PrefixHasher;
+use super::read_ahead::ReadAhead;
 use super::resume::Start;
 use super::{BYTE_ORDER_MARK, is_space};
 use icecore::source::SourceError;
@@ -14,9 +15,6 @@ use icecore_format::limits::EVENT_BYTES_MAX;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
-
-/// How far ahead the system is told what will be read, in bytes.
-const ANNOUNCED_BYTES: u64 = 32 << 20;
 
 /// How much is read and held at once.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +64,7 @@ pub(super) struct PieceReader {
     line: u64,
     /// Bytes of the file up to where it was read.
     bytes_read: u64,
-    /// Bytes of the file up to where the system was told that they will be read.
-    bytes_announced: u64,
+    read_ahead: ReadAhead,
     is_at_end: bool,
     /// All that was in pieces, and what preceded them; nothing if it cannot be read again.
     prefix: Option<PrefixHasher>,
@@ -94,6 +91,10 @@ impl PieceReader {
     /// Reads `input` from `start` on.
     pub(super) fn new(input: Input, start: Start, context: Arc<Context>, sizes: Sizes) -> Self {
         let can_be_read_again = matches!(input, Input::File { .. });
+        let mut read_ahead = ReadAhead::new(start.offset);
+        if let Input::File { file, length } = &input {
+            read_ahead.advance(file, start.offset, *length);
+        }
         Self {
             input,
             context,
@@ -101,7 +102,7 @@ impl PieceReader {
             rest: Vec::new(),
             line: start.lines + 1,
             bytes_read: start.offset,
-            bytes_announced: start.offset,
+            read_ahead,
             is_at_end: false,
             prefix: can_be_read_again.then_some(start.prefix),
             is_line_ended: start.is_line_ended,
@@ -183,21 +184,8 @@ impl PieceReader {
         Piece { bytes, first_line, mark_bytes }
     }
 
-    /// Has the system read on ahead of us: by itself it reads ahead less than a disk can.
-    fn announce(&mut self) {
-        let Input::File { file, length } = &self.input else { return };
-        let from = self.bytes_announced.max(self.bytes_read);
-        if from < *length && from < self.bytes_read + ANNOUNCED_BYTES / 2 {
-            let bytes = std::num::NonZeroU64::new(ANNOUNCED_BYTES);
-            // It is a hint, which some file systems do not take.
-            let _taken = rustix::fs::fadvise(file, from, bytes, rustix::fs::Advice::WillNeed);
-            self.bytes_announced = from + ANNOUNCED_BYTES;
-        }
-    }
-
     /// Reads up to `wanted` more bytes, and notices the end.
     fn read(&mut self, wanted: usize) -> Result<(), SourceError> {
-        self.announce();
         let unreadable = |error: io::Error| self.context.unreadable(error);
         let (reader, wanted): (&mut dyn Read, _) = match &mut self.input {
             Input::File { file, length } => (file, (wanted as u64).min(*length - self.bytes_read)),
@@ -206,6 +194,9 @@ impl PieceReader {
         self.rest.reserve(wanted as usize);
         let read = reader.take(wanted).read_to_end(&mut self.rest).map_err(unreadable)? as u64;
         self.bytes_read += read;
+        if let Input::File { file, length } = &self.input {
+            self.read_ahead.advance(file, self.bytes_read, *length);
+        }
         match &self.input {
             Input::Stream(_) => self.is_at_end = read < wanted,
             Input::File { file, length } => {
