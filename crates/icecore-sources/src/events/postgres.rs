@@ -14,6 +14,7 @@ mod moment;
 mod plan;
 mod query;
 mod reader;
+mod remembered;
 mod rows;
 mod schemas;
 mod source;

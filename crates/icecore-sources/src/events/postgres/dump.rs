@@ -6,14 +6,17 @@
 //!
 //! Source: <https://www.postgresql.org/docs/18/app-pgdump.html>.
 
+mod definitions;
 mod program;
 mod statements;
 
 use super::layout::{Layout, Name};
 use super::moment::Moment;
 use super::query::QueryError;
+use blake3::Hasher;
 use postgres_protocol::escape::escape_identifier;
 use program::Program;
+use serde::{Deserialize, Serialize};
 use statements::without_settings;
 use std::ffi::OsString;
 use std::io;
@@ -25,12 +28,14 @@ use tokio_postgres::Row;
 const LOCK_WAIT: &str = "--lock-wait-timeout=10s";
 
 /// What makes a store's tables.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Dump {
+    /// Tells what was dumped from everything else: if it is the same, so is the dump.
+    of: [u8; 16],
     /// Before rows are loaded: functions and tables.
-    pub(super) pre_data: Vec<u8>,
+    pub(super) pre_data: String,
     /// After: indexes, constraints and triggers.
-    pub(super) post_data: Vec<u8>,
+    pub(super) post_data: String,
 }
 
 /// Why there are no statements. The backup goes on without them.
@@ -50,14 +55,14 @@ pub(super) enum DumpError {
     Stopped(#[from] JoinError),
 }
 
-/// Dumps the definitions of a store; inside is why there are none.
+/// Dumps the definitions of a store, unless what is `known` is a dump of just these; inside is why
+/// there are none.
 pub(super) async fn dump(
     moment: &Moment,
     layout: &Layout,
     sequences: &[String],
+    known: Option<Dump>,
 ) -> Result<Result<Dump, DumpError>, QueryError> {
-    let functions =
-        if layout.owns_namespace() { String::new() } else { functions(moment, layout).await? };
     let mut arguments: Vec<OsString> = [
         "--schema-only",
         "--no-owner",
@@ -71,7 +76,6 @@ pub(super) async fn dump(
     ]
     .map(OsString::from)
     .into();
-    arguments.push(format!("--snapshot={}", moment.exported()).into());
     if layout.owns_namespace() {
         let namespace = escape_identifier(&layout.events.namespace);
         arguments.push(format!("--schema={namespace}").into());
@@ -81,6 +85,13 @@ pub(super) async fn dump(
             arguments.push(format!("--table={name}").into());
         }
     }
+    let of = what_is_dumped(&definitions::definitions(moment).await?, &arguments);
+    if let Some(known) = known.filter(|known| known.of == of) {
+        return Ok(Ok(known));
+    }
+    let functions =
+        if layout.owns_namespace() { String::new() } else { functions(moment, layout).await? };
+    arguments.push(format!("--snapshot={}", moment.exported()).into());
     let (settings, version) = (moment.settings().clone(), moment.major_version);
     let dumped = spawn_blocking(move || {
         let program = Program::find(&settings, version)?;
@@ -90,10 +101,25 @@ pub(super) async fn dump(
             let printed = String::from_utf8(printed).map_err(|_| DumpError::NotText)?;
             Ok::<_, DumpError>(without_settings(&printed))
         };
-        let pre_data = format!("{functions}{}", section("pre-data")?).into_bytes();
-        Ok(Dump { pre_data, post_data: section("post-data")?.into_bytes() })
+        let pre_data = format!("{functions}{}", section("pre-data")?);
+        Ok(Dump { of, pre_data, post_data: section("post-data")? })
     });
     Ok(dumped.await.unwrap_or_else(|error| Err(error.into())))
+}
+
+/// A hash of the database's definitions, of which of them are dumped, and of how.
+fn what_is_dumped(definitions: &str, arguments: &[OsString]) -> [u8; 16] {
+    let mut hasher = Hasher::new();
+    let arguments = arguments.iter().map(|argument| argument.as_encoded_bytes());
+    for text in
+        [env!("CARGO_PKG_VERSION").as_bytes(), definitions.as_bytes()].into_iter().chain(arguments)
+    {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text);
+    }
+    let mut hash = [0; 16];
+    hasher.finalize_xof().fill(&mut hash);
+    hash
 }
 
 /// The tables of a store with their partitions, as patterns that mean just them.

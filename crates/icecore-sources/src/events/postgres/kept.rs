@@ -23,12 +23,13 @@ const WITHOUT_ORDER: [&str; 10] =
 
 const STEP: &str = "copy out a table beside the events";
 
-/// The files of a store at this moment.
+/// The files of a store at this moment, and what makes its tables: `known`, if that is still so.
 pub(super) async fn files(
     moment: &Moment,
     layout: &Layout,
     with_state: bool,
-) -> Result<Vec<SourceFile>, QueryError> {
+    known: Option<Dump>,
+) -> Result<(Vec<SourceFile>, Option<Dump>), QueryError> {
     let session = &moment.session;
     let mut files = Vec::new();
     let mut tables = Vec::new();
@@ -93,17 +94,23 @@ pub(super) async fn files(
         "tables": tables,
         "sequences": sequences,
     });
-    match dump::dump(moment, layout, &names).await? {
-        Ok(Dump { pre_data, post_data }) => {
-            for (name, content) in [(PRE_DATA_FILE, pre_data), (POST_DATA_FILE, post_data)] {
-                files.push(SourceFile { name: name.to_owned(), content });
-            }
+    let dump = match dump::dump(moment, layout, &names, known).await? {
+        Ok(dump) => {
+            let statements = [(PRE_DATA_FILE, &dump.pre_data), (POST_DATA_FILE, &dump.post_data)];
+            files.extend(statements.map(|(name, text)| SourceFile {
+                name: name.to_owned(),
+                content: text.clone().into_bytes(),
+            }));
+            Some(dump)
         }
-        Err(error) => store["ddl"] = Value::String(format!("left out: {error}")),
-    }
+        Err(error) => {
+            store["ddl"] = Value::String(format!("left out: {error}"));
+            None
+        }
+    };
     let content = format!("{store:#}\n").into_bytes();
     files.push(SourceFile { name: STORE_FILE.to_owned(), content });
-    Ok(files)
+    Ok((files, dump))
 }
 
 /// The columns of the table of events, and their types.

@@ -8,6 +8,7 @@ mod transactions;
 use super::layout::{Layout, Order};
 use super::moment::{Moment, Server};
 use super::query::QueryError;
+use super::remembered::Remembered;
 use super::token::{Known, ResumeToken};
 use blake3::Hasher;
 use icecore::source::{Reading, Since, SourceRequest, Whole};
@@ -23,7 +24,8 @@ pub(super) struct Plan {
     /// Whether all events that were known are there, if that was compared.
     pub(super) has_all_known: Option<bool>,
     pub(super) resume: Vec<u8>,
-    pub(super) kept: Vec<u8>,
+    /// The identities of events that the next backup may see again.
+    pub(super) recent: Vec<i64>,
 }
 
 /// Which rows of the table of events are read.
@@ -47,6 +49,7 @@ struct Question<'a> {
     moment: &'a Moment,
     layout: &'a Layout,
     request: &'a SourceRequest,
+    remembered: &'a Remembered,
     what: [u8; 8],
     server: Server,
     /// What was known, or why it does not count.
@@ -54,11 +57,12 @@ struct Question<'a> {
 }
 
 impl Plan {
-    /// Decides by what `request` knows, at the moment that is read.
+    /// Decides by what is known and remembered, at the moment that is read.
     pub(super) async fn make(
         moment: &Moment,
         layout: &Layout,
         request: &SourceRequest,
+        remembered: &Remembered,
     ) -> Result<Self, QueryError> {
         let what = what_is_read(layout, request);
         let server = moment.server(&layout.events).await?;
@@ -68,7 +72,7 @@ impl Plan {
                 comparable(since, what, server).map_err(|why| Whole::NotPossible(why.to_owned()))
             }
         };
-        let question = Question { moment, layout, request, what, server, known };
+        let question = Question { moment, layout, request, remembered, what, server, known };
         if let Order::Position(positions) = &layout.order
             && let Some(plan) = positions::plan(&question, positions).await?
         {

@@ -2,12 +2,14 @@
 
 use super::catalog::Catalog;
 use super::connect::ConnectionSettings;
+use super::dump::Dump;
 use super::kept;
 use super::layout::Layout;
 use super::moment::Moment;
 use super::plan::{Plan, WhichRows};
 use super::query::{QueryError, Session};
 use super::reader::Reader;
+use super::remembered::Remembered;
 use super::rows::RowReader;
 use super::schemas::{self, TableMapping};
 use super::statements::statements;
@@ -17,6 +19,7 @@ use icecore::source::{
     EventReader, Reading, Source, SourceEnd, SourceError, SourceErrorKind, SourceRequest,
     UnparsedBatch,
 };
+use icecore_format::record::Record as _;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -70,7 +73,9 @@ impl Source for PostgresSource {
         require_all_rows(&moment, &layout).await?;
         let layout = moment.with_text_where_needed(layout).await?;
         let (layout, encodings) = layout;
-        let plan = Plan::make(&moment, &layout, request).await?;
+        let kept = request.since.as_ref().map_or(&[][..], |since| &since.kept);
+        let remembered = Remembered::read(kept);
+        let plan = Plan::make(&moment, &layout, request, &remembered).await?;
         let statements = match plan.rows_expected {
             0 => Vec::new(),
             _ => statements(&moment, &layout, &plan.rows, &request.streams).await?,
@@ -95,6 +100,7 @@ impl Source for PostgresSource {
             moment,
             layout,
             plan,
+            dump: remembered.dump,
         }))
     }
 }
@@ -108,6 +114,8 @@ struct PostgresReader {
     rows_read: u64,
     rows_expected: Option<u64>,
     with_state: bool,
+    /// What made the tables at the last backup.
+    dump: Option<Dump>,
 }
 
 #[async_trait]
@@ -143,10 +151,12 @@ impl EventReader for PostgresReader {
             );
             return Err(SourceError::new(SourceErrorKind::Unreadable, message));
         }
-        let files = kept::files(&self.moment, &self.layout, self.with_state).await?;
+        let (files, dump) =
+            kept::files(&self.moment, &self.layout, self.with_state, self.dump).await?;
         // So that nobody waits for our locks until the connection is found to be closed.
         self.moment.session.execute("COMMIT", "end reading").await?;
-        let Plan { resume, kept, .. } = self.plan;
+        let Plan { resume, recent, .. } = self.plan;
+        let kept = Remembered { recent, dump }.encode();
         Ok(SourceEnd { epilogue: Vec::new(), files, resume, kept })
     }
 }

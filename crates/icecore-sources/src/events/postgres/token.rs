@@ -126,18 +126,6 @@ fn count(reader: &mut Reader<'_>) -> Result<Count, DecodeError> {
     Ok(Count { events: reader.varint()?, identities: u64::from_le_bytes(reader.array()?) })
 }
 
-/// The list of recent events, as it is kept on the machine.
-pub(super) fn encode_recent(recent: &[i64]) -> Vec<u8> {
-    recent.iter().flat_map(|hash| hash.to_le_bytes()).collect()
-}
-
-/// The list, if it is the one that was counted.
-pub(super) fn decode_recent(bytes: &[u8], counted: Count) -> Option<Vec<i64>> {
-    let (hashes, rest) = bytes.as_chunks::<8>();
-    let recent: Vec<i64> = hashes.iter().map(|hash| i64::from_le_bytes(*hash)).collect();
-    (rest.is_empty() && Count::of(&recent) == counted).then_some(recent)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,15 +155,5 @@ mod tests {
                 assert!(ResumeToken::decode(&bytes[..length]).is_err(), "{length}");
             }
         }
-    }
-
-    #[test]
-    fn only_the_list_that_was_counted_is_taken() {
-        let recent = vec![5, -9, i64::MIN];
-        let bytes = encode_recent(&recent);
-        assert_eq!(decode_recent(&bytes, Count::of(&recent)), Some(recent.clone()));
-        assert_eq!(decode_recent(&bytes[8..], Count::of(&recent)), None);
-        assert_eq!(decode_recent(&bytes[1..], Count::of(&recent)), None);
-        assert_eq!(decode_recent(&[], Count::default()), Some(Vec::new()));
     }
 }

@@ -54,7 +54,7 @@ pub(super) async fn plan(
         rows_expected: all.events,
         has_all_known: None,
         resume: question.resume(Known::Positions(known)),
-        kept: Vec::new(),
+        recent: Vec::new(),
     }))
 }
 
@@ -123,7 +123,7 @@ impl Store<'_> {
             rows_expected: new,
             has_all_known: Some(true),
             resume: self.question.resume(Known::Positions(now)),
-            kept: Vec::new(),
+            recent: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::census::{self, Count, Transactions};
 use super::super::query::QueryError;
-use super::super::token::{Known, decode_recent, encode_recent};
+use super::super::token::Known;
 use super::{Plan, Question, WhichRows};
 use icecore::source::{Proof, Reading, Whole};
 
@@ -10,7 +10,7 @@ use icecore::source::{Proof, Reading, Whole};
 const NONE: &str = "false";
 
 pub(super) async fn plan(question: &Question<'_>) -> Result<Plan, QueryError> {
-    let Question { moment, layout, request, .. } = *question;
+    let Question { moment, layout, request, remembered, .. } = *question;
     let (session, now) = (&moment.session, moment.transactions);
     let known = match &question.known {
         Ok(Known::Transactions { snapshot, events, recent }) => {
@@ -24,9 +24,9 @@ pub(super) async fn plan(question: &Question<'_>) -> Result<Plan, QueryError> {
     let is_recent = now.condition().unwrap_or_else(|| NONE.to_owned());
     let is_new = known.as_ref().map_or(NONE, |(condition, ..)| condition);
     let (all, [new, recent]) = census::take(session, layout, [is_new, &is_recent]).await?;
-    let kept = match recent.events {
+    let recent_now = match recent.events {
         0 => Vec::new(),
-        _ => encode_recent(&census::identities(session, layout, &is_recent).await?),
+        _ => census::identities(session, layout, &is_recent).await?,
     };
     let mut plan = Plan {
         reading: question.whole(),
@@ -34,7 +34,7 @@ pub(super) async fn plan(question: &Question<'_>) -> Result<Plan, QueryError> {
         rows_expected: all.events,
         has_all_known: None,
         resume: question.resume(Known::Transactions { snapshot: now, events: all, recent }),
-        kept,
+        recent: recent_now,
     };
     let (condition, events, recent) = match known {
         Ok(known) => known,
@@ -50,18 +50,17 @@ pub(super) async fn plan(question: &Question<'_>) -> Result<Plan, QueryError> {
         plan.reading = Reading::Whole(difference(events, all));
         return Ok(plan);
     }
-    let kept = request.since.as_ref().map_or(&[][..], |since| &since.kept);
     if request.everything {
         return Ok(plan);
     }
-    let Some(recent) = decode_recent(kept, recent) else {
+    let Some(recent) = remembered.recent(recent) else {
         let why = "this machine keeps no list of the newest events of its last backup";
         plan.reading = Reading::Whole(Whole::NotPossible(why.to_owned()));
         return Ok(plan);
     };
     plan.reading = Reading::Further(Proof::Identified { events: all.events });
     plan.rows_expected = new.events;
-    plan.rows = WhichRows::Where { condition, known: recent.into_iter().collect() };
+    plan.rows = WhichRows::Where { condition, known: recent.iter().copied().collect() };
     Ok(plan)
 }
 
