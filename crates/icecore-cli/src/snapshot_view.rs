@@ -144,13 +144,13 @@ pub(crate) fn oddities(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     [
         (
             counts.version_holes,
-            "time that a stream's version jumps",
-            "times that a stream's version jumps",
+            "place where versions of a stream are missing",
+            "places where versions of a stream are missing",
         ),
         (
             counts.version_repeats,
-            "event whose version its stream had reached before",
-            "events whose version their stream had reached before",
+            "event whose version its stream has already",
+            "events whose version their stream has already",
         ),
         (
             counts.times_backwards,

@@ -86,9 +86,9 @@ pub struct Counts {
     pub first_time: Option<Timestamp>,
     /// The latest recorded time.
     pub last_time: Option<Timestamp>,
-    /// Places where a stream's version is more than one beyond the one before.
+    /// Places where versions of a stream are missing between two that are there.
     pub version_holes: u64,
-    /// Events whose version is not beyond the one before in their stream.
+    /// Events whose version their stream has already.
     pub version_repeats: u64,
     /// Events recorded before the event that precedes them in their stream.
     pub times_backwards: u64,

@@ -5,6 +5,7 @@
 
 mod chunk;
 mod cut;
+mod gaps;
 mod heads;
 mod kept;
 mod open;

@@ -147,8 +147,8 @@ fn odd_versions_and_times_are_counted_and_are_no_error() {
         snapshot [SHORT] of odd
           3 events in 1 stream, 3 new
           267 B read, [SIZE] stored, [DURATION]
-          note: 1 time that a stream's version jumps
-          note: 1 event whose version its stream had reached before
+          note: 1 place where versions of a stream are missing
+          note: 1 event whose version its stream has already
           note: 1 event recorded before its predecessor in its stream
         ");
     });

@@ -1,6 +1,8 @@
-//! The last version and time of each stream: what tells holes, repeats and times that go backwards.
+//! The highest version and newest time of each stream: what tells holes, repeats and times that go
+//! backwards, in whatever order the events of a stream come.
 
-use super::streams::ChunkStreams;
+use super::gaps::Gaps;
+use super::streams::{ChunkStreams, StreamRun};
 use hashbrown::HashTable;
 use icecore_format::Timestamp;
 use icecore_format::snapshot::Counts;
@@ -9,34 +11,10 @@ use serde::{Deserialize, Serialize};
 /// A version and the newest time so far.
 pub(super) type Head = (u64, Option<Timestamp>);
 
-/// What is odd about the order of streams.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Oddities {
-    holes: u64,
-    repeats: u64,
-    backwards: u64,
-}
-
-impl Oddities {
-    /// Compares an event with the one before it in its stream.
-    pub(super) fn compare(&mut self, last: Head, next: Head) {
-        if next.0 <= last.0 {
-            self.repeats += 1;
-        } else if next.0 - last.0 > 1 {
-            self.holes += 1;
-        }
-        if let (Some(last), Some(next)) = (last.1, next.1)
-            && next < last
-        {
-            self.backwards += 1;
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.holes += other.holes;
-        self.repeats += other.repeats;
-        self.backwards += other.backwards;
-    }
+/// Whether the event `next` was recorded before the one that precedes it in its stream. One that
+/// comes late does not tell.
+pub(super) fn goes_backwards(last: Head, next: Head) -> bool {
+    next.0 >= last.0 && last.1.zip(next.1).is_some_and(|(last, next)| next < last)
 }
 
 /// The heads of all streams seen so far, each under a hash of its id: 64 bits tell a million
@@ -50,6 +28,14 @@ pub(super) struct Heads {
 /// The head of one stream: the hash of its id, and where it is.
 type Row = (u64, Head);
 
+/// What is odd about the order of streams.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Oddities {
+    gaps: Gaps,
+    repeats: u64,
+    backwards: u64,
+}
+
 /// [`Heads`], as they are kept.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct KeptHeads {
@@ -61,13 +47,16 @@ impl Heads {
     /// Adds what the next chunk has of its streams.
     pub(super) fn add(&mut self, streams: &ChunkStreams) {
         for (_, run) in streams.iter() {
-            self.oddities.add(&run.oddities);
+            self.oddities.backwards += run.backwards;
             let is_same = |row: &Row| row.0 == run.hash;
             if let Some((_, head)) = self.rows.find_mut(run.hash, is_same) {
-                self.oddities.compare(*head, run.first);
-                *head = (run.last.0, run.last.1.or(head.1));
+                self.oddities.backwards += u64::from(goes_backwards(*head, run.first));
+                let highest = self.oddities.follow(run, Some(head.0));
+                *head = (highest, run.last.1.or(head.1));
             } else {
-                self.rows.insert_unique(run.hash, (run.hash, run.last), |row| row.0);
+                let highest = self.oddities.follow(run, None);
+                let row = (run.hash, (highest, run.last.1));
+                self.rows.insert_unique(run.hash, row, |row| row.0);
             }
         }
     }
@@ -75,7 +64,7 @@ impl Heads {
     /// Fills in what is counted here.
     pub(super) fn count(&self, counts: &mut Counts) {
         counts.streams = self.rows.len() as u64;
-        counts.version_holes = self.oddities.holes;
+        counts.version_holes = self.oddities.gaps.holes();
         counts.version_repeats = self.oddities.repeats;
         counts.times_backwards = self.oddities.backwards;
     }
@@ -84,7 +73,29 @@ impl Heads {
     pub(super) fn keep(&self) -> KeptHeads {
         let mut rows: Vec<Row> = self.rows.iter().copied().collect();
         rows.sort_unstable_by_key(|row| row.0);
-        KeptHeads { rows, oddities: self.oddities }
+        KeptHeads { rows, oddities: self.oddities.clone() }
+    }
+}
+
+impl Oddities {
+    /// Follows a stream from its highest version so far, if it has any, to what it is then.
+    fn follow(&mut self, run: &StreamRun, mut highest: Option<u64>) -> u64 {
+        for (first, last) in run.versions() {
+            let next = match highest {
+                None => 0,
+                Some(highest) => {
+                    if first <= highest {
+                        self.repeats += self.gaps.fill(run.hash, first..=last.min(highest));
+                    }
+                    highest.saturating_add(1)
+                }
+            };
+            if first > next {
+                self.gaps.pass_over(run.hash, next..=first - 1, highest.is_some());
+            }
+            highest = highest.max(Some(last));
+        }
+        highest.unwrap_or_default()
     }
 }
 
@@ -95,5 +106,70 @@ impl From<KeptHeads> for Heads {
             rows.insert_unique(row.0, row, |row| row.0);
         }
         Self { rows, oddities: kept.oddities }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn counts(chunks: &[Vec<(u8, u64)>]) -> Counts {
+        let mut heads = Heads::default();
+        for chunk in chunks {
+            let mut streams = ChunkStreams::default();
+            for (stream, version) in chunk {
+                let name = stream.to_string();
+                streams.add(&name, *version, None, |_| u64::from(*stream) << 32);
+            }
+            heads.add(&streams);
+            // As from one backup to the next.
+            heads = heads.keep().into();
+        }
+        let mut counts = Counts::default();
+        heads.count(&mut counts);
+        counts
+    }
+
+    fn of_one(versions: &[u64]) -> (u64, u64) {
+        let counts = counts(&[versions.iter().map(|version| (0, *version)).collect()]);
+        (counts.version_holes, counts.version_repeats)
+    }
+
+    #[test]
+    fn versions_that_are_missing_are_holes_and_those_that_come_again_are_repeats() {
+        assert_eq!(of_one(&[1, 2, 3]), (0, 0));
+        assert_eq!(of_one(&[0, 1, 3, 7]), (2, 0));
+        assert_eq!(of_one(&[5, 6]), (0, 0), "a stream may begin anywhere");
+        assert_eq!(of_one(&[1, 2, 2, 1]), (0, 2));
+    }
+
+    #[test]
+    fn a_version_that_comes_late_is_neither() {
+        assert_eq!(of_one(&[1, 3, 2]), (0, 0));
+        assert_eq!(of_one(&[2, 1]), (0, 0));
+        assert_eq!(of_one(&[1, 5, 3]), (2, 0));
+        assert_eq!(of_one(&[u64::MAX, 0]), (1, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_events_and_their_division_into_chunks_do_not_matter(
+            chunks in prop::collection::vec(
+                prop::collection::vec((0u8..3, 0u64..12), 1..12), 1..6),
+        ) {
+            let found = counts(&chunks);
+            let (mut holes, mut repeats) = (0, 0);
+            for stream in 0..3 {
+                let all = chunks.iter().flatten().filter(|event| event.0 == stream);
+                let versions: Vec<u64> = all.map(|event| event.1).collect();
+                let distinct: BTreeSet<u64> = versions.iter().copied().collect();
+                repeats += (versions.len() - distinct.len()) as u64;
+                let pairs = distinct.iter().zip(distinct.iter().skip(1));
+                holes += pairs.filter(|(one, next)| *one + 1 < **next).count() as u64;
+            }
+            prop_assert_eq!((found.version_holes, found.version_repeats), (holes, repeats));
+        }
     }
 }

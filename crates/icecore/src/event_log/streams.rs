@@ -1,6 +1,6 @@
 //! The streams of one chunk: what its segment's directory and the heads need to know of them.
 
-use super::heads::{Head, Oddities};
+use super::heads::{Head, goes_backwards};
 use hashbrown::HashTable;
 use icecore_format::Timestamp;
 use std::ops::Range;
@@ -25,8 +25,15 @@ pub(super) struct StreamRun {
     pub(super) lowest: u64,
     pub(super) highest: u64,
     pub(super) first: Head,
+    /// The last version that came, and the newest time.
     pub(super) last: Head,
-    pub(super) oddities: Oddities,
+    /// How often an event was recorded before the one that precedes it.
+    pub(super) backwards: u64,
+    /// Where versions begin that follow each other.
+    start: u64,
+    /// What came before these: the first and last of versions that follow each other. Mostly there
+    /// is nothing.
+    before: Vec<(u64, u64)>,
 }
 
 impl ChunkStreams {
@@ -65,7 +72,9 @@ impl ChunkStreams {
             highest: version,
             first: (version, time),
             last: (version, time),
-            oddities: Oddities::default(),
+            backwards: 0,
+            start: version,
+            before: Vec::new(),
         });
         let runs = &self.runs;
         self.by_name.insert_unique(hash, index, |index| {
@@ -86,11 +95,21 @@ impl ChunkStreams {
 
 impl StreamRun {
     fn add(&mut self, version: u64, time: Option<Timestamp>) {
-        self.oddities.compare(self.last, (version, time));
+        self.backwards += u64::from(goes_backwards(self.last, (version, time)));
+        if self.last.0.checked_add(1) != Some(version) {
+            self.before.push((self.start, self.last.0));
+            self.start = version;
+        }
         self.events += 1;
         self.lowest = self.lowest.min(version);
         self.highest = self.highest.max(version);
         // A stream's events may be without a time in between.
         self.last = (version, time.or(self.last.1));
+    }
+
+    /// The versions in the order in which they came: the first and last of those that follow each
+    /// other.
+    pub(super) fn versions(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.before.iter().copied().chain([(self.start, self.last.0)])
     }
 }
