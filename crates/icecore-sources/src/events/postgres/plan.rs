@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) rows: WhichRows,
     /// How many rows that is, of all streams.
     pub(super) rows_expected: u64,
+    /// How many events there are, those that are not read among them.
+    pub(super) events: u64,
     /// Whether all events that were known are there, if that was compared.
     pub(super) has_all_known: Option<bool>,
     pub(super) resume: Vec<u8>,

@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::remembered::Remembered;
 use super::rows::RowReader;
 use super::schemas::{self, TableMapping};
-use super::statements::statements;
+use super::statements::{self, statements};
 use super::value::Encoding;
 use async_trait::async_trait;
 use icecore::source::{
@@ -91,11 +91,20 @@ impl Source for PostgresSource {
         let rows = RowReader::new(&layout, encodings, request.streams.clone(), known);
         // Rows of unwanted streams are not counted if the server leaves them out.
         let counts_all = request.streams.exact().is_none();
+        let bytes_expected = match (counts_all, plan.events) {
+            (false, _) => None,
+            (true, 0) => Some(0),
+            (true, events) => {
+                let bytes = u128::from(statements::bytes(&moment, &layout).await?);
+                Some((bytes * u128::from(plan.rows_expected) / u128::from(events)) as u64)
+            }
+        };
         Ok(Box::new(PostgresReader {
             reader: Reader::begin(sessions, statements),
             rows: Arc::new(rows),
             rows_read: 0,
             rows_expected: counts_all.then_some(plan.rows_expected),
+            bytes_expected,
             with_state: request.with_state,
             moment,
             layout,
@@ -113,6 +122,8 @@ struct PostgresReader {
     rows: Arc<RowReader>,
     rows_read: u64,
     rows_expected: Option<u64>,
+    /// An estimate: as if all rows had the same length.
+    bytes_expected: Option<u64>,
     with_state: bool,
     /// What made the tables at the last backup.
     dump: Option<Dump>,
@@ -125,7 +136,7 @@ impl EventReader for PostgresReader {
     }
 
     fn bytes_expected(&self) -> Option<u64> {
-        None
+        self.bytes_expected
     }
 
     fn has_all_known(&self) -> Option<bool> {

@@ -125,3 +125,14 @@ async fn leaves(session: &Session, table: &Name) -> Result<Vec<Leaf>, QueryError
     });
     Ok(leaves.collect())
 }
+
+/// What the events take in the database, without indexes, in bytes.
+pub(super) async fn bytes(moment: &Moment, layout: &Layout) -> Result<u64, QueryError> {
+    let mut bytes = 0;
+    for leaf in leaves(&moment.session, &layout.events).await? {
+        let sql = format!("SELECT pg_table_size({}::regclass)", leaf.name.literal());
+        let row = moment.session.row(&sql, "ask for the size of the events").await?;
+        bytes += row.get::<_, i64>(0) as u64;
+    }
+    Ok(bytes)
+}

@@ -32,6 +32,7 @@ pub(super) async fn plan(question: &Question<'_>) -> Result<Plan, QueryError> {
         reading: question.whole(),
         rows: WhichRows::All,
         rows_expected: all.events,
+        events: all.events,
         has_all_known: None,
         resume: question.resume(Known::Transactions { snapshot: now, events: all, recent }),
         recent: recent_now,

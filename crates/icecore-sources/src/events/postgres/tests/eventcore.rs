@@ -160,3 +160,32 @@ async fn what_is_kept_beside_the_events_is_there() {
     assert_eq!(of(states), None);
     assert!(names(true).await.iter().any(|(name, bytes)| name == states && *bytes > 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_there_is_to_read_is_estimated_beforehand() {
+    for store in ["eventcore", "eventcore-delivery"] {
+        let shop = Shop::new(store);
+        let source = shop.source();
+        let expected = async |since| {
+            let request = SourceRequest { since, ..SourceRequest::default() };
+            source.open(&request).await.unwrap().bytes_expected()
+        };
+        assert_eq!(expected(None).await, Some(0), "{store}");
+        shop.sql(
+            "INSERT INTO eventcore_events (event_id, stream_id, event_type, event_data) \
+             SELECT gen_random_uuid(), 'order-' || n, 'Placed', to_jsonb(repeat(n::text, 50)) \
+             FROM generate_series(1, 4000) n",
+        );
+        let all = shop.read(None).await;
+        let bytes = expected(None).await.unwrap();
+        assert!((400_000..4_000_000).contains(&bytes), "{store}: {bytes}");
+
+        assert_eq!(expected(Some(all.since())).await, Some(0), "{store}");
+        shop.sql(
+            "INSERT INTO eventcore_events (event_id, stream_id, event_type, event_data) \
+             SELECT gen_random_uuid(), 'order-' || n, 'Paid', '{}' FROM generate_series(1, 400) n",
+        );
+        let of_new = expected(Some(all.since())).await.unwrap();
+        assert!(of_new > 0 && of_new < bytes / 5, "{store}: {of_new} of {bytes}");
+    }
+}
