@@ -41,10 +41,14 @@ deny:
 generate EVENTS OUTPUT SEED="1":
     cargo run --release -p icecore-benches --bin generate-events -- --events {{EVENTS}} --seed {{SEED}} --output {{OUTPUT}}
 
-# icecore beside restic, borg and others on the same data; see docs/comparison.md. `--help` shows ARGS.
+# icecore beside its peers on the same data: WHAT is events, or postgres; see docs/comparison.md. `--help` shows ARGS.
 compare WHAT="events" *ARGS:
     cargo build --release -p icecore-cli -p icecore-benches --bin icecore --bin compare
     "${CARGO_TARGET_DIR:-target}/release/compare" {{WHAT}} {{ARGS}}
+
+# EVENTS narrow events in PostgreSQL: whether memory stays what it is. Takes 200 bytes an event of disk.
+narrow EVENTS="100000000":
+    just compare postgres-narrow --events {{EVENTS}} --rounds 1
 
 # An index of CHUNKS chunks from RUNS index runs: time, memory, bytes. Takes 50 bytes a chunk of disk twice.
 index-scale CHUNKS="10000000" RUNS="10000":

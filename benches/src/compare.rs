@@ -12,6 +12,7 @@ mod machine;
 mod options;
 mod peers;
 mod place;
+mod postgres;
 mod proc_files;
 mod process;
 mod report;
@@ -21,7 +22,8 @@ mod table;
 mod tools;
 
 pub use interrupt::Interrupt;
-pub use options::Options;
+pub use options::{Options, What};
+pub use postgres::{PostgresReport, compare_postgres, postgres_table};
 pub use report::Report;
 
 use machine::Machine;

@@ -7,7 +7,11 @@
 )]
 
 use clap::Parser as _;
-use icecore_benches::compare::{CompareError, Interrupt, Options, compare, find_programs, table};
+use icecore_benches::compare::{
+    CompareError, Interrupt, Options, What, compare, compare_postgres, find_programs,
+    postgres_table, table,
+};
+use serde::Serialize;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,9 +43,6 @@ fn run(options: &Options) -> Result<bool, CompareError> {
     let icecore = options.icecore.clone().unwrap_or_else(|| beside.join("icecore"));
     let icecore = std::path::absolute(icecore).map_err(cannot("find icecore"))?;
 
-    eprintln!("finding the peers; bringing restic and borg takes a minute if they are not here");
-    let programs = find_programs(options, &icecore, std::env::vars_os().collect(), &interrupt)?;
-
     let folder = options.work.clone().unwrap_or_else(|| beside.join("../compare"));
     std::fs::create_dir_all(&folder).map_err(cannot("create the working folder"))?;
     let folder = folder.canonicalize().map_err(cannot("find the working folder"))?;
@@ -53,16 +54,32 @@ fn run(options: &Options) -> Result<bool, CompareError> {
     if options.keep {
         eprintln!("working in {}, which stays", work.path().display());
     }
-    let report = compare(options, programs, work.path(), &interrupt, &|line| eprintln!("{line}"))?;
-    // First what cannot fail: nobody waits that long again for want of a folder.
-    print!("{}", table(&report));
-    if let Some(path) = &options.json {
-        let json = serde_json::to_string_pretty(&report).map_err(io::Error::from);
-        json.and_then(|json| std::fs::write(path, json + "\n"))
-            .map_err(cannot("write the JSON"))?;
-    }
+    let say = |line: &str| eprintln!("{line}");
+    let is_well = match options.what {
+        What::Events => {
+            say("finding the peers; bringing restic and borg takes a minute if they are not here");
+            let environment = std::env::vars_os().collect();
+            let programs = find_programs(options, &icecore, environment, &interrupt)?;
+            let report = compare(options, programs, work.path(), &interrupt, &say)?;
+            tell(options, &table(&report), &report)?;
+            report.icecore_is_well()
+        }
+        What::Postgres | What::PostgresNarrow => {
+            let report = compare_postgres(options, &icecore, work.path(), &interrupt, &say)?;
+            tell(options, &postgres_table(&report), &report)?;
+            true
+        }
+    };
     work.close().map_err(cannot("remove the working folder"))?;
-    Ok(report.icecore_is_well())
+    Ok(is_well)
+}
+
+/// First what cannot fail: nobody waits that long again for want of a folder.
+fn tell(options: &Options, table: &str, report: &impl Serialize) -> Result<(), CompareError> {
+    print!("{table}");
+    let Some(path) = &options.json else { return Ok(()) };
+    let json = serde_json::to_string_pretty(report).map_err(io::Error::from);
+    json.and_then(|json| std::fs::write(path, json + "\n")).map_err(cannot("write the JSON"))
 }
 
 fn cannot(action: &'static str) -> impl FnOnce(io::Error) -> CompareError {

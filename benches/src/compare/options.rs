@@ -45,10 +45,14 @@ pub struct Options {
 
 /// What can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum What {
     /// Event stores, as NDJSON
     Events,
+    /// An event store in PostgreSQL, beside psql, pg_dump and pg_restore
+    Postgres,
+    /// Narrow events in PostgreSQL, any number of them: whether memory stays what it is
+    PostgresNarrow,
 }
 
 impl Options {

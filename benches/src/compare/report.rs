@@ -178,7 +178,8 @@ impl ToolReport {
 }
 
 impl Figures {
-    fn median(runs: &[Run]) -> Self {
+    /// Of each figure, the middle one.
+    pub(super) fn median(runs: &[Run]) -> Self {
         let of = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
         let stored: Vec<f64> =
             runs.iter().filter_map(|run| run.repository_bytes).map(|bytes| bytes as f64).collect();

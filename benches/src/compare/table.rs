@@ -1,6 +1,7 @@
 //! The report as text: one row for each figure, one column for each tool, and what icecore takes of
 //! what the best peer takes.
 
+use super::machine::Machine;
 use super::report::{Data, Figures, Report, Step, ToolReport};
 use super::source::Cold;
 use super::tools::ICECORE;
@@ -83,7 +84,7 @@ pub(super) fn render(report: &Report) -> String {
     let notes = notes(report).into_iter().map(|note| format!("- {note}"));
     let blank = String::new;
     let mut lines = vec![heading(report), blank()];
-    lines.extend(aligned(&rows(report)));
+    lines.extend(aligned(&rows(report), 2));
     lines.push(blank());
     lines.extend(notes);
     lines.push(blank());
@@ -91,15 +92,22 @@ pub(super) fn render(report: &Report) -> String {
 }
 
 fn heading(report: &Report) -> String {
-    let (data, machine) = (&report.data, &report.machine);
+    let data = &report.data;
     format!(
-        "{} events as NDJSON, {:.2} GB (seed {}); {} more appended; medians of {}\n\
-         {}, {} cores, {:.0} GB memory, Linux {}, {}",
+        "{} events as NDJSON, {:.2} GB (seed {}); {} more appended; medians of {}\n{}",
         thousands(data.events),
         data.bytes as f64 / 1e9,
         data.seed,
         thousands(data.appended_events),
         report.rounds,
+        heading_of_machine(&report.machine),
+    )
+}
+
+/// What it ran on, in a line.
+pub(super) fn heading_of_machine(machine: &Machine) -> String {
+    format!(
+        "{}, {} cores, {:.0} GB memory, Linux {}, {}",
         machine.processor,
         machine.cores,
         machine.memory_bytes as f64 / 1e9,
@@ -142,7 +150,8 @@ fn ratio(report: &Report, step: Step, measure: Measure) -> String {
     }
 }
 
-fn cell(value: Option<f64>) -> String {
+/// A figure with three digits.
+pub(super) fn cell(value: Option<f64>) -> String {
     match value {
         None => "-".to_owned(),
         Some(value) if value.abs() >= 99.95 => format!("{value:.0}"),
@@ -152,8 +161,8 @@ fn cell(value: Option<f64>) -> String {
     }
 }
 
-/// The first two columns to the left, the others to the right.
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+/// The first columns to the left, so many of them, the others to the right.
+pub(super) fn aligned(rows: &[Vec<String>], left: usize) -> Vec<String> {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
@@ -161,7 +170,7 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            if column < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            if column < left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
@@ -221,7 +230,8 @@ fn appended_alone(data: &Data) -> String {
     )
 }
 
-fn thousands(number: u64) -> String {
+/// A number with its digits in threes.
+pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

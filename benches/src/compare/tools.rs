@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub(super) use icecore::{Flags, NAME as ICECORE, stream_ids};
 
 /// The password of every repository, which holds nothing but generated events.
-const PASSWORD: &str = "compare";
+pub(super) const PASSWORD: &str = "compare";
 
 /// What a tool can be asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

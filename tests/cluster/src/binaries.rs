@@ -24,13 +24,17 @@ pub(crate) struct Runner {
 }
 
 /// A command for one of PostgreSQL's programs, in a directory that its user may read.
-pub(crate) fn command(program: &str, directory: &Path) -> Command {
+pub(crate) fn command(name: &str, directory: &Path) -> Command {
+    command_as_runner(program(name).as_os_str(), directory)
+}
+
+/// One of PostgreSQL's programs, of the newest version that is there.
+pub(crate) fn program(name: &str) -> PathBuf {
     static NEWEST: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let program = match NEWEST.get_or_init(newest) {
-        Some(binaries) => binaries.join(program),
-        None => PathBuf::from(program),
-    };
-    command_as_runner(program.as_os_str(), directory)
+    match NEWEST.get_or_init(newest) {
+        Some(binaries) => binaries.join(name),
+        None => PathBuf::from(name),
+    }
 }
 
 /// A command that runs as who runs the server.

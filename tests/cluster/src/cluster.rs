@@ -1,6 +1,7 @@
 //! A server with its directory.
 
-use crate::binaries::{command, run};
+use crate::binaries::{self, command, run};
+use crate::copy_in::CopyIn;
 use crate::directory::{Directory, write};
 use crate::server::{self, Mode};
 use crate::template::{self, SUPERUSER};
@@ -8,7 +9,7 @@ use crate::{ClusterOptions, port};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
 
@@ -99,6 +100,18 @@ impl Cluster {
         psql.stdin(script);
         let output = run(&mut psql).stdout;
         String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned()
+    }
+
+    /// Starts `psql` with a statement that copies rows in, which are still to be given.
+    pub fn copy_in(&self, database: &str, sql: &str) -> CopyIn {
+        let mut psql = self.client("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", database]);
+        CopyIn::start(psql.args(sql.split_inclusive(';').flat_map(|sql| ["--command", sql])))
+    }
+
+    /// Where one of PostgreSQL's programs is, of the server's version.
+    pub fn program(&self, name: &str) -> PathBuf {
+        binaries::program(name)
     }
 
     /// The lines that `pg_dump` prints of a database, without comments and what differs from run to

@@ -8,6 +8,7 @@
 
 mod binaries;
 mod cluster;
+mod copy_in;
 mod directory;
 mod options;
 mod port;
@@ -15,6 +16,7 @@ mod server;
 mod template;
 
 pub use cluster::Cluster;
+pub use copy_in::CopyIn;
 pub use options::ClusterOptions;
 pub use server::Mode;
 
