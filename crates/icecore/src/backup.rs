@@ -48,6 +48,8 @@ pub struct BackupReport {
     /// Events that the source's newest snapshot before did not have; all of them if there was none,
     /// or if the source is no longer what it was.
     pub events_new: u64,
+    /// What was found where several kinds of stores may be.
+    pub found: Option<String>,
     /// What was read, and why.
     pub reading: Reading,
     /// How it relates to the source's newest snapshot before.
@@ -120,6 +122,7 @@ pub async fn backup(
     });
     request.everything |= known.is_none();
     let mut reader = source.open(&request).await?;
+    let found = reader.found().map(str::to_owned);
     let reading = match reader.reading() {
         Reading::Whole(Whole::First) if base.is_some() && !options.full => {
             Reading::Whole(Whole::NotPossible(NOTHING_KEPT.to_owned()))
@@ -188,6 +191,7 @@ pub async fn backup(
         entry: committed.number,
         events_new: counts.events.saturating_sub(events_before),
         snapshot: committed.snapshot,
+        found,
         reading,
         history,
     })

@@ -119,6 +119,12 @@ pub trait EventReader: Send {
     /// What this reader gives.
     fn reading(&self) -> &Reading;
 
+    /// What was found where several kinds of stores may be, in words such as `EventCore, in schema
+    /// public`.
+    fn found(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether all events that were known are there, where the source can tell: it may give them in
     /// another order than before, so that a comparison in order says nothing.
     fn has_all_known(&self) -> Option<bool> {

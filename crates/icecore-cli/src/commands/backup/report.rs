@@ -19,6 +19,8 @@ pub(super) struct Report<'a> {
 struct Summary<'a> {
     snapshot_id: String,
     source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<&'a str>,
     events_new: u64,
     #[serde(flatten)]
     counts: CountsView,
@@ -53,6 +55,7 @@ impl Report<'_> {
                 Summary {
                     snapshot_id: snapshot.id.to_string(),
                     source: &snapshot.source,
+                    found: self.backed_up.found.as_deref(),
                     events_new: self.backed_up.events_new,
                     counts: CountsView::new(snapshot),
                     reading: ReadingView::new(&self.backed_up.reading),
@@ -71,6 +74,9 @@ impl Report<'_> {
             return;
         }
         output.report(format!("snapshot {} of {}", short_id(snapshot), snapshot.source));
+        if let Some(found) = &self.backed_up.found {
+            output.report(format!("  found: {found}"));
+        }
         output.report(format!(
             "  {} in {}, {} new",
             table::counted(snapshot.counts.events, "event", "events"),

@@ -135,6 +135,10 @@ impl EventReader for PostgresReader {
         &self.plan.reading
     }
 
+    fn found(&self) -> Option<&str> {
+        Some(&self.layout.description)
+    }
+
     fn bytes_expected(&self) -> Option<u64> {
         self.bytes_expected
     }
