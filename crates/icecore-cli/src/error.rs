@@ -1,6 +1,7 @@
 //! What can end a command early.
 
 use crate::password::PasswordError;
+use crate::stream_list::StreamListError;
 use icecore::backup::BackupError;
 use icecore::check::CheckError;
 use icecore::error::ReadError;
@@ -21,6 +22,8 @@ pub(crate) enum CommandError {
     NoPlace,
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    #[error(transparent)]
+    StreamList(#[from] StreamListError),
     #[cfg(feature = "postgres")]
     #[error(transparent)]
     PostgresSettings(#[from] icecore_sources::events::postgres::connect::SettingsError),

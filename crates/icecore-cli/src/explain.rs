@@ -4,6 +4,7 @@
 
 use crate::error::CommandError;
 use crate::password::PasswordError;
+use crate::stream_list::StreamListError;
 use icecore::backup::BackupError;
 use icecore::check::CheckError;
 use icecore::error::ReadError;
@@ -50,6 +51,10 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::Pattern(_) => {
             of(USAGE, "a backslash before any of * ? [ ] { } takes it as it is")
         }
+        CommandError::StreamList(StreamListError::Read { .. }) => silent(FAILED),
+        CommandError::StreamList(_) => {
+            of(USAGE, "it has one id a line, as `icecore streams` lists")
+        }
         #[cfg(feature = "postgres")]
         CommandError::PostgresSettings(_) => Explanation { code: USAGE, hint: None },
         CommandError::Password(error) => explain_password(error),
@@ -58,6 +63,14 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::Open(error) => explain_open(error),
         CommandError::Find(error) => explain_find(error),
         CommandError::Backup(BackupError::Source(error)) => explain_source(error),
+        CommandError::Backup(BackupError::NoStreams { is_there: true, .. }) => {
+            of(FAILED, "nothing was committed")
+        }
+        CommandError::Backup(BackupError::NoStreams { .. }) => of(
+            FAILED,
+            "nothing was committed; ids are as the store has them, or in parts joined by / \
+             (docs/event-stores.md)",
+        ),
         CommandError::Backup(BackupError::Session(error)) => explain_session(error),
         CommandError::Restore(error) => explain_restore(error),
         CommandError::Check(CheckError::Stopped(_)) | CommandError::Interrupted => {
@@ -72,7 +85,7 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
              needs what is left",
         ),
         CommandError::Incomplete { .. } => {
-            of(INCOMPLETE, "the snapshot is committed; back up again when the source can be read")
+            of(INCOMPLETE, "the snapshot is committed, and has all that was not warned of")
         }
         CommandError::Pages { .. } | CommandError::Output(_) | CommandError::Runtime(_) => {
             silent(FAILED)

@@ -5,6 +5,8 @@
 
 use crate::error::CommandError;
 use crate::location::scheme;
+#[cfg(feature = "postgres")]
+use crate::mapping;
 use icecore::source::Source;
 use icecore::target::Target;
 #[cfg(feature = "postgres")]
@@ -26,6 +28,10 @@ pub(crate) struct SourceOptions {
     pub(crate) schema: Option<String>,
     /// `--namespace`.
     pub(crate) namespace: Option<String>,
+    /// `--table`.
+    pub(crate) table: Option<String>,
+    /// `--column`: `PART=COLUMN` pairs.
+    pub(crate) columns: Vec<(String, String)>,
 }
 
 impl SourceOptions {
@@ -35,8 +41,25 @@ impl SourceOptions {
     }
 
     fn refuse_choice(&self) -> Result<(), CommandError> {
-        let message = "--schema and --namespace are for PostgreSQL";
-        refuse(self.schema.is_some() || self.namespace.is_some(), message)
+        let message = "--schema, --namespace, --table and --column are for PostgreSQL";
+        let Self { schema, namespace, table, columns, pairs: _ } = self;
+        let is_one_given = schema.is_some() || namespace.is_some() || table.is_some();
+        refuse(is_one_given || !columns.is_empty(), message)
+    }
+
+    /// Which of a database's event stores is meant.
+    #[cfg(feature = "postgres")]
+    fn choice(&self) -> Result<SchemaChoice, CommandError> {
+        let schema = self.schema.clone().filter(|schema| schema != "auto");
+        let is_mapping = schema.as_deref() == Some(mapping::SCHEMA);
+        let Some(table) = &self.table else {
+            refuse(is_mapping, "--schema mapping needs --table, and --column for its columns")?;
+            return Ok(SchemaChoice { schema, namespace: self.namespace.clone(), mapping: None });
+        };
+        let message = "--table describes a store itself: leave --schema out, or say mapping";
+        refuse(schema.is_some() && !is_mapping, message)?;
+        let mapping = mapping::mapping(table, self.namespace.as_deref(), &self.columns)?;
+        Ok(SchemaChoice { mapping: Some(mapping), ..SchemaChoice::default() })
     }
 }
 
@@ -136,11 +159,7 @@ impl Locator {
             #[cfg(feature = "postgres")]
             Self::Postgres(settings) => {
                 options.refuse_pairs()?;
-                let choice = SchemaChoice {
-                    schema: options.schema.clone().filter(|schema| schema != "auto"),
-                    namespace: options.namespace.clone(),
-                    mapping: None,
-                };
+                let choice = options.choice()?;
                 Ok(Box::new(PostgresSource::new((**settings).clone(), choice)))
             }
         }

@@ -10,6 +10,8 @@ mod context;
 mod directories;
 mod location;
 mod locator;
+#[cfg(feature = "postgres")]
+mod mapping;
 mod password;
 
 mod interrupt;
@@ -17,6 +19,7 @@ mod output;
 mod progress;
 
 mod snapshot_view;
+mod stream_list;
 mod table;
 mod times;
 

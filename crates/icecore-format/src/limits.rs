@@ -79,6 +79,10 @@ pub const EVENT_BYTES_MAX: usize = 256 * MIB;
 /// A template may name a large value more than once, so its own length bounds nothing.
 pub const FORM_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
 
+/// Longest list of stream ids that a snapshot records as it is, in bytes of the ids: every machine
+/// replays all entries of the ledger. Of a longer one it records a hash.
+pub const SELECTION_BYTES_MAX: usize = 4 * KIB;
+
 /// Most packs, and most index runs, of one session: bounds what a forged range can make us walk.
 /// At 64 MiB a pack this is a pebibyte.
 pub const SESSION_OBJECTS_MAX: u32 = 1 << 24;

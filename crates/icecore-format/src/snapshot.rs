@@ -35,7 +35,8 @@ pub struct Snapshot {
     pub description: Option<String>,
     /// Until when it is to be kept at least.
     pub retain_until: Option<Timestamp>,
-    /// The stream patterns that chose what was backed up; none if everything was.
+    /// What chose the streams that were backed up: patterns, and ids or the hash of many; none if
+    /// everything was.
     pub selection: Vec<String>,
     /// What it holds.
     pub counts: Counts,

@@ -1,18 +1,19 @@
 //! Backup: the state of a source at one moment becomes a snapshot.
 
-use crate::event_log::{KeptLog, LogWriter, WriteError};
+use crate::event_log::{KeptLog, LogWriter, Tally, WriteError};
 use crate::monitor::{Counter, Monitor};
 use crate::repository::Repository;
 use crate::session::{NewChunk, Session, SessionError, SessionOptions};
 use crate::source::{
     Reading, Since, Source, SourceEnd, SourceError, SourceErrorKind, SourceFile, SourceRequest,
-    Whole,
+    StreamDefect, Whole,
 };
 use icecore_format::block::Compression;
 use icecore_format::random::random_bytes;
 use icecore_format::snapshot::{Counts, Snapshot, Tag};
 use icecore_format::tree::{TreeContent, TreeEntry, TreeNode};
 use icecore_format::{ChunkId, ChunkKind, SnapshotId, Timestamp};
+use std::collections::BTreeMap;
 
 /// Pieces that a source's named contents are stored in, in bytes.
 const FILE_CHUNK_BYTES: usize = 256 << 10;
@@ -54,6 +55,38 @@ pub struct BackupReport {
     pub reading: Reading,
     /// How it relates to the source's newest snapshot before.
     pub history: History,
+    /// What became of each stream that was chosen by its id, sorted by id.
+    pub named: Vec<NamedStream>,
+}
+
+/// A stream that was chosen by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedStream {
+    /// The stream's id.
+    pub stream: String,
+    /// What became of it.
+    pub outcome: StreamOutcome,
+}
+
+/// What became of a stream that was chosen by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamOutcome {
+    /// The snapshot has all of it.
+    BackedUp {
+        /// Its events.
+        events: u64,
+        /// The smallest version among them.
+        first_version: u64,
+        /// The largest version among them.
+        last_version: u64,
+    },
+    /// The source has no such stream.
+    Missing,
+    /// The source has it, and the snapshot has nothing of it, since an event cannot be taken.
+    LeftOut {
+        /// Which event, and what is wrong with it.
+        reason: String,
+    },
 }
 
 /// How a snapshot relates to the newest one before it of the same source, host and streams.
@@ -78,9 +111,30 @@ pub enum BackupError {
     /// The source could not be read, or does not hold what it should.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// Streams were chosen, and there is nothing of any of them.
+    #[error("{}", nothing_of(*chosen, stream, *is_there))]
+    NoStreams {
+        /// How many were chosen by their ids.
+        chosen: u64,
+        /// One of them.
+        stream: String,
+        /// Whether the source has that one.
+        is_there: bool,
+        /// What is wrong with it, if it is there.
+        source: Option<Box<SourceError>>,
+    },
     /// The repository did not take it.
     #[error(transparent)]
     Session(#[from] SessionError),
+}
+
+fn nothing_of(chosen: u64, stream: &str, is_there: bool) -> String {
+    match (chosen, is_there) {
+        (1, false) => format!("the source has no stream '{stream}'"),
+        (1, true) => format!("the stream '{stream}' cannot be backed up"),
+        (_, false) => format!("the source has none of the {chosen} streams, such as '{stream}'"),
+        (_, true) => format!("none of the {chosen} streams can be backed up, such as '{stream}'"),
+    }
 }
 
 impl From<WriteError> for BackupError {
@@ -121,29 +175,66 @@ pub async fn backup(
         events: base.counts.events,
     });
     request.everything |= known.is_none();
-    let mut reader = source.open(&request).await?;
-    let found = reader.found().map(str::to_owned);
-    let reading = match reader.reading() {
-        Reading::Whole(Whole::First) if base.is_some() && !options.full => {
-            Reading::Whole(Whole::NotPossible(NOTHING_KEPT.to_owned()))
-        }
-        reading => reading.clone(),
-    };
-    monitor.count(Counter::BytesExpected, reader.bytes_expected().unwrap_or(0));
-
     let root = base.as_ref().and_then(|base| base.event_log.clone());
-    let mut log = match (&reading, &base, known) {
-        (Reading::Further(_), Some(base), Some(kept)) => {
-            session.rely_on(base.id);
-            LogWriter::going_on(&session, monitor, root.unwrap_or_default(), kept)
+    let (mut known, mut left_out) = (known, BTreeMap::new());
+    let (reader, reading, log) = loop {
+        request.streams = options.request.streams.without(left_out.keys());
+        let mut reader = source.open(&request).await?;
+        let reading = match reader.reading() {
+            _ if !left_out.is_empty() => {
+                Reading::Whole(Whole::NotPossible(STREAMS_LEFT_OUT.to_owned()))
+            }
+            Reading::Whole(Whole::First) if base.is_some() && !options.full => {
+                Reading::Whole(Whole::NotPossible(NOTHING_KEPT.to_owned()))
+            }
+            reading => reading.clone(),
+        };
+        monitor.count(Counter::BytesExpected, reader.bytes_expected().unwrap_or(0));
+        let streams = &request.streams;
+        let mut log = match (&reading, &base, known.take()) {
+            (Reading::Further(_), Some(base), Some(kept)) => {
+                session.rely_on(base.id);
+                let root = root.clone().unwrap_or_default();
+                LogWriter::going_on(&session, monitor, streams, root, kept)
+            }
+            _ => LogWriter::new(&session, monitor, streams, root.as_ref()),
+        };
+        log.write_all(&mut *reader, &mut session).await?;
+        let defects = log.take_defects();
+        if defects.is_empty() {
+            break (reader, reading, log);
         }
-        _ => LogWriter::new(&session, monitor, root.as_ref()),
+        // What was written has some of their events: once more, without any.
+        for StreamDefect { stream, defect } in defects {
+            if !request.streams.includes(&stream) {
+                return Err(defect.into());
+            }
+            left_out.entry(stream).or_insert(defect);
+        }
+        request.everything = true;
     };
-    log.write_all(&mut *reader, &mut session).await?;
-    let has_all_known = reader.has_all_known();
-    let SourceEnd { epilogue, files, resume, kept } = reader.finish().await?;
+    let found = reader.found().map(str::to_owned);
+    // What the source compared has streams that are not in this snapshot.
+    let has_all_known = reader.has_all_known().filter(|_| left_out.is_empty());
+    let SourceEnd { epilogue, files, mut resume, kept } = reader.finish().await?;
     let mut log = log.finish(epilogue, &mut session).await?;
     log.kept.source = kept;
+    if !left_out.is_empty() {
+        // The next backup would take what was left out for known.
+        resume.clear();
+        log.kept.source.clear();
+    }
+    let named = outcomes(std::mem::take(&mut log.named), &left_out);
+    if log.counts.events == 0
+        && let Some(NamedStream { stream, .. }) = named.first()
+    {
+        let (stream, source) = match left_out.pop_first() {
+            Some((stream, defect)) => (stream, Some(Box::new(defect))),
+            None => (stream.clone(), None),
+        };
+        let (chosen, is_there) = (named.len() as u64, source.is_some());
+        return Err(BackupError::NoStreams { chosen, stream, is_there, source });
+    }
     let tree = store_files(&mut session, files).await?;
 
     let history = match &base {
@@ -194,8 +285,29 @@ pub async fn backup(
         found,
         reading,
         history,
+        named,
     })
 }
+
+/// What became of the streams that were chosen by their ids.
+fn outcomes(
+    named: Vec<(String, Tally)>,
+    left_out: &BTreeMap<String, SourceError>,
+) -> Vec<NamedStream> {
+    let outcome = |(stream, tally): (String, Tally)| {
+        let Tally { events, first_version, last_version } = tally;
+        let outcome = match left_out.get(&stream) {
+            Some(defect) => StreamOutcome::LeftOut { reason: defect.to_string() },
+            None if events == 0 => StreamOutcome::Missing,
+            None => StreamOutcome::BackedUp { events, first_version, last_version },
+        };
+        NamedStream { stream, outcome }
+    };
+    named.into_iter().map(outcome).collect()
+}
+
+/// Why a source is read whole after events of some streams could not be taken.
+const STREAMS_LEFT_OUT: &str = "some of the chosen streams had to be left out";
 
 /// Why a source is read whole whose last backup was made elsewhere, or is remembered no longer.
 const NOTHING_KEPT: &str = "this machine keeps nothing of its last backup";

@@ -15,6 +15,7 @@ mod streams;
 mod tail;
 mod writer;
 
+pub(crate) use heads::Tally;
 pub(crate) use kept::KeptLog;
 pub(crate) use reader::{LogReader, PartReader};
 pub(crate) use writer::{LogWriter, WriteError};

@@ -187,6 +187,18 @@ pub struct EventBatch {
     pub forms: EventForms,
     /// What of the source this batch stands for, in bytes.
     pub source_bytes: u64,
+    /// Streams with an event that cannot be taken. Only those that the request names; the source
+    /// can be opened again without them.
+    pub defects: Vec<StreamDefect>,
+}
+
+/// A stream with an event that cannot be taken.
+#[derive(Debug)]
+pub struct StreamDefect {
+    /// The stream.
+    pub stream: String,
+    /// Which event it is, and what is wrong with it.
+    pub defect: SourceError,
 }
 
 /// How the source wrote the events of a batch.

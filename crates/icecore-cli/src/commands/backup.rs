@@ -1,5 +1,6 @@
 //! `icecore backup`: a source becomes a snapshot.
 
+mod named;
 mod reading;
 mod report;
 mod verify;
@@ -8,6 +9,7 @@ use crate::arguments::{parse_age, parse_tag};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::locator::{Locator, SourceOptions};
+use crate::stream_list::{self, STANDARD_INPUT};
 use crate::times::Age;
 use clap::{Args, Subcommand, ValueEnum};
 use icecore::Monitor;
@@ -18,7 +20,9 @@ use icecore::source::SourceRequest;
 use icecore_format::block;
 use icecore_format::snapshot::Tag;
 use report::Report;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Back up a source as a new snapshot
@@ -58,6 +62,10 @@ struct EventsArguments {
     /// Only streams that match, such as 'order-*'; may be given again
     #[arg(long = "stream", value_name = "PATTERN")]
     streams: Vec<String>,
+    /// Only these streams, and those that --stream adds: a file of ids, one a line; - for standard
+    /// input
+    #[arg(long, value_name = "FILE")]
+    streams_from: Option<PathBuf>,
     /// How hard to compress
     #[arg(long, value_enum, default_value_t = Compression::Medium)]
     compression: Compression,
@@ -86,12 +94,23 @@ struct EventsArguments {
 #[cfg(feature = "postgres")]
 #[derive(Debug, Args)]
 struct StoreArguments {
-    /// PostgreSQL: the event store's schema, such as eventcore; `auto` takes the one that is there
+    /// PostgreSQL: the event store's schema, such as eventcore; `auto` takes the one that is there,
+    /// `mapping` the table that --table names
     #[arg(long, value_name = "NAME")]
     schema: Option<String>,
     /// PostgreSQL: the namespace (`CREATE SCHEMA`) of its tables, if there are several
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
+    /// PostgreSQL: a table of events of any schema, as TABLE or NAMESPACE.TABLE
+    #[arg(long, value_name = "TABLE")]
+    table: Option<String>,
+    #[arg(long = "column", value_name = "PART=COLUMN", value_parser = crate::mapping::parse_column)]
+    #[arg(requires = "table")]
+    #[arg(
+        help = "PostgreSQL: which column of --table is an event's stream, version, type, time, \
+                  payload, metadata or id, or its order among all; given again for each"
+    )]
+    columns: Vec<(String, String)>,
 }
 
 /// What to make of what was backed up before.
@@ -123,7 +142,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
         locator.require_appended_file()?;
     }
     let source = locator.source(&arguments.source_options())?;
-    let options = options(&arguments)?;
+    let ids = arguments.listed_streams(&locator).await?;
+    let options = options(&arguments, ids)?;
     let repository = context.open().await?;
 
     let monitor = Monitor::default();
@@ -149,7 +169,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
         context.output.warn(problem, None);
     }
     verified.transpose()?;
-    match view.problem_count {
+    match view.problem_count + named::absent(&backed_up.named) {
         0 => Ok(()),
         problems => Err(CommandError::Incomplete { problems }),
     }
@@ -164,12 +184,29 @@ impl EventsArguments {
         {
             options.schema.clone_from(&self.store.schema);
             options.namespace.clone_from(&self.store.namespace);
+            options.table.clone_from(&self.store.table);
+            options.columns.clone_from(&self.store.columns);
         }
         options
     }
+
+    /// The ids that `--streams-from` lists.
+    async fn listed_streams(&self, locator: &Locator) -> Result<BTreeSet<String>, CommandError> {
+        let Some(path) = self.streams_from.clone() else { return Ok(BTreeSet::new()) };
+        if path.as_os_str() == STANDARD_INPUT && locator.is_standard_stream() {
+            let message = "standard input has the events: --streams-from needs a file";
+            return Err(CommandError::Usage(message.to_owned()));
+        }
+        // Blocks, perhaps on a pipe, while interruptions are listened to.
+        let read = tokio::task::spawn_blocking(move || stream_list::read(&path)).await;
+        Ok(read.map_err(|error| CommandError::Runtime(error.into()))??)
+    }
 }
 
-fn options(arguments: &EventsArguments) -> Result<BackupOptions, CommandError> {
+fn options(
+    arguments: &EventsArguments,
+    ids: BTreeSet<String>,
+) -> Result<BackupOptions, CommandError> {
     let too_far = || CommandError::Usage("--retain goes beyond the year 2262".to_owned());
     let retain_until = match arguments.retain {
         Some(age) => Some(age.after(SystemClock.now()).ok_or_else(too_far)?),
@@ -185,7 +222,7 @@ fn options(arguments: &EventsArguments) -> Result<BackupOptions, CommandError> {
         description: arguments.description.clone(),
         retain_until,
         request: SourceRequest {
-            streams: StreamSelection::new(arguments.streams.clone())?,
+            streams: StreamSelection::with_ids(arguments.streams.clone(), ids)?,
             with_state: arguments.with_state,
             trust_append: arguments.known.trust_append,
             since: None,

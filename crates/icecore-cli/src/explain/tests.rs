@@ -364,7 +364,7 @@ fn the_command_itself() {
     ");
     insta::assert_snapshot!(told(CommandError::Incomplete { problems: 2 }), @"
     error: the snapshot lacks part of its source: 2 problems
-    hint: the snapshot is committed; back up again when the source can be read
+    hint: the snapshot is committed, and has all that was not warned of
     exit code: 3
     ");
     insta::assert_snapshot!(told(CommandError::Interrupted), @"

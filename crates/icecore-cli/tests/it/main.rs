@@ -12,6 +12,7 @@ mod snapshots;
 mod restore;
 
 mod check;
+mod chosen_streams;
 mod log;
 
 #[cfg(feature = "sqlite")]
@@ -21,5 +22,7 @@ mod exit_codes;
 mod garbage;
 mod interrupt;
 mod kill;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod printing;
 mod read_only;

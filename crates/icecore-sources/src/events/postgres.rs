@@ -10,6 +10,7 @@ mod copy;
 mod dump;
 mod kept;
 mod layout;
+mod merge;
 mod moment;
 mod plan;
 mod query;

@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use icecore_format::Timestamp;
 use icecore_format::snapshot::Counts;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A version and the newest time so far.
 pub(super) type Head = (u64, Option<Timestamp>);
@@ -23,6 +24,25 @@ pub(super) fn goes_backwards(last: Head, next: Head) -> bool {
 pub(super) struct Heads {
     rows: HashTable<Row>,
     oddities: Oddities,
+    /// What there is of each stream that is counted by itself, by the hash of its id.
+    tallies: BTreeMap<u64, Tally>,
+}
+
+/// What there is of one stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    pub(crate) events: u64,
+    pub(crate) first_version: u64,
+    pub(crate) last_version: u64,
+}
+
+impl Tally {
+    fn add(&mut self, run: &StreamRun) {
+        let first = if self.events == 0 { run.lowest } else { self.first_version };
+        self.first_version = first.min(run.lowest);
+        self.last_version = self.last_version.max(run.highest);
+        self.events += run.events;
+    }
 }
 
 /// The head of one stream: the hash of its id, and where it is.
@@ -41,13 +61,27 @@ struct Oddities {
 pub(super) struct KeptHeads {
     rows: Vec<Row>,
     oddities: Oddities,
+    tallies: Vec<(u64, Tally)>,
 }
 
 impl Heads {
+    /// Counts the streams with these hashes by themselves, from the first event on.
+    pub(super) fn tally(&mut self, streams: impl Iterator<Item = u64>) {
+        self.tallies.extend(streams.map(|hash| (hash, Tally::default())));
+    }
+
+    /// What there is of the stream with this hash, which is counted by itself.
+    pub(super) fn tally_of(&self, hash: u64) -> Tally {
+        self.tallies.get(&hash).copied().unwrap_or_default()
+    }
+
     /// Adds what the next chunk has of its streams.
     pub(super) fn add(&mut self, streams: &ChunkStreams) {
         for (_, run) in streams.iter() {
             self.oddities.backwards += run.backwards;
+            if let Some(tally) = self.tallies.get_mut(&run.hash) {
+                tally.add(run);
+            }
             let is_same = |row: &Row| row.0 == run.hash;
             if let Some((_, head)) = self.rows.find_mut(run.hash, is_same) {
                 self.oddities.backwards += u64::from(goes_backwards(*head, run.first));
@@ -73,7 +107,8 @@ impl Heads {
     pub(super) fn keep(&self) -> KeptHeads {
         let mut rows: Vec<Row> = self.rows.iter().copied().collect();
         rows.sort_unstable_by_key(|row| row.0);
-        KeptHeads { rows, oddities: self.oddities.clone() }
+        let tallies = self.tallies.iter().map(|(hash, tally)| (*hash, *tally)).collect();
+        KeptHeads { rows, oddities: self.oddities.clone(), tallies }
     }
 }
 
@@ -105,7 +140,7 @@ impl From<KeptHeads> for Heads {
         for row in kept.rows {
             rows.insert_unique(row.0, row, |row| row.0);
         }
-        Self { rows, oddities: kept.oddities }
+        Self { rows, oddities: kept.oddities, tallies: kept.tallies.into_iter().collect() }
     }
 }
 

@@ -59,7 +59,7 @@ struct LogFile {
 
 impl Record for LogFile {
     const NAME: &'static str = "the event log that this machine kept";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 }
 
 impl KeptSegment {

@@ -5,7 +5,7 @@
 
 use super::chunk::{self, ReadyChunk};
 use super::cut::{Cut, CuttableBatch, Cutter, Piece};
-use super::heads::Heads;
+use super::heads::{Heads, Tally};
 use super::kept::{KeptLog, chunks_of};
 use super::open::OpenRegion;
 use super::segment::record_chunk;
@@ -14,8 +14,9 @@ use crate::environment::Environment;
 use crate::error::ReadError;
 use crate::monitor::{Counter, Monitor};
 use crate::pipeline::Pipeline;
+use crate::selection::StreamSelection;
 use crate::session::{NewChunk, Session, SessionError};
-use crate::source::{EventReader, SourceError, SourceErrorKind, UnparsedBatch};
+use crate::source::{EventReader, SourceError, SourceErrorKind, StreamDefect, UnparsedBatch};
 use icecore_format::ChunkKind;
 use icecore_format::config::ChunkBytes;
 use icecore_format::event::{Boundary, EventDigest};
@@ -67,6 +68,8 @@ pub(crate) struct LogWriter {
     digested: u64,
     known: Option<Known>,
     bytes_read: u64,
+    streams: StreamSelection,
+    defects: Vec<StreamDefect>,
 }
 
 /// Whether events are cut yet.
@@ -93,15 +96,18 @@ pub(crate) struct WrittenLog {
     pub(crate) bytes_read: u64,
     /// Whether it begins with all events of the log that it was compared with.
     pub(crate) begins_as_known: Option<bool>,
+    /// What there is of each stream that was chosen by its id.
+    pub(crate) named: Vec<(String, Tally)>,
     /// What the next backup needs to go on.
     pub(crate) kept: KeptLog,
 }
 
 impl LogWriter {
-    /// A writer of a whole log. `known` is the one that it is compared with.
+    /// A writer of a whole log of these streams. `known` is the one that it is compared with.
     pub(crate) fn new(
         session: &Session<'_>,
         monitor: &Monitor,
+        streams: &StreamSelection,
         known: Option<&EventLogRoot>,
     ) -> Self {
         let repository = session.repository();
@@ -111,10 +117,13 @@ impl LogWriter {
             let (events, digest) = (root.span().events, root.digest);
             Known { events, digest, is_met: (events == 0).then_some(true) }
         });
+        let boundary = Boundary::new(&repository.keys.boundary_key(), config.events);
+        let mut heads = Heads::default();
+        heads.tally(streams.named().map(|stream| boundary.hash(stream.as_bytes())));
         Self {
             environment: repository.environment.clone(),
             keys: repository.keys.clone(),
-            boundary: Boundary::new(&repository.keys.boundary_key(), config.events),
+            boundary,
             sizes: config.events,
             data: config.data,
             monitor: monitor.clone(),
@@ -124,17 +133,20 @@ impl LogWriter {
             root: EventLogRoot::default(),
             open: OpenRegion::default(),
             tail: Vec::new(),
-            heads: Heads::default(),
+            heads,
             digested: 0,
             known,
             bytes_read: 0,
+            streams: streams.clone(),
+            defects: Vec::new(),
         }
     }
 
-    /// A writer of what follows `root`, of which `kept` was kept.
+    /// A writer of what follows `root`, which is of the same streams and of which `kept` was kept.
     pub(crate) fn going_on(
         session: &Session<'_>,
         monitor: &Monitor,
+        streams: &StreamSelection,
         root: EventLogRoot,
         kept: KeptLog,
     ) -> Self {
@@ -146,7 +158,7 @@ impl LogWriter {
             open: OpenRegion::new(open),
             tail,
             heads: heads.into(),
-            ..Self::new(session, monitor, None)
+            ..Self::new(session, monitor, streams, None)
         }
     }
 
@@ -165,6 +177,12 @@ impl LogWriter {
         }
         while self.take_parsed(session).await? {}
         Ok(())
+    }
+
+    /// The streams with events that could not be taken. If there are any, the log is not finished,
+    /// but written anew without them.
+    pub(crate) fn take_defects(&mut self) -> Vec<StreamDefect> {
+        std::mem::take(&mut self.defects)
     }
 
     /// Stores what is left, and what follows the last event.
@@ -216,7 +234,12 @@ impl LogWriter {
             ..Counts::default()
         };
         self.heads.count(&mut counts);
+        let named = self.streams.named().map(|stream| {
+            let tally = self.heads.tally_of(self.boundary.hash(stream.as_bytes()));
+            (stream.clone(), tally)
+        });
         Ok(WrittenLog {
+            named: named.collect(),
             root: self.root,
             counts,
             bytes_read: self.bytes_read,
@@ -241,7 +264,8 @@ impl LogWriter {
     /// Takes the batch that is next; whether there was one.
     async fn take_parsed(&mut self, session: &mut Session<'_>) -> Result<bool, WriteError> {
         let Some(batch) = self.parsing.next().await else { return Ok(false) };
-        let batch = batch?;
+        let mut batch = batch?;
+        self.defects.append(&mut batch.batch.defects);
         self.bytes_read += batch.batch.source_bytes;
         self.monitor.count(Counter::BytesRead, batch.batch.source_bytes);
         for hash in &batch.hashes {
@@ -254,6 +278,8 @@ impl LogWriter {
             }
         }
         match &mut self.cutting {
+            // None of its events is of a wanted stream.
+            _ if batch.hashes.is_empty() => {}
             Cutting::By(_) => self.cut(batch, session).await?,
             Cutting::Not { batches, bytes } => {
                 *bytes += batch.record_bytes();

@@ -1,5 +1,6 @@
 //! What a backup did, for programs and for people.
 
+use super::named;
 use super::reading::{self, ReadingView};
 use crate::output::Output;
 use crate::snapshot_view::{CountsView, oddities, short_id};
@@ -49,7 +50,9 @@ impl Report<'_> {
             );
             output.warn(&text, Some(&hint));
         }
+        let streams = &self.backed_up.named;
         if output.is_json() {
+            named::print_all(streams, output);
             output.message(
                 "summary",
                 Summary {
@@ -92,11 +95,13 @@ impl Report<'_> {
         if let Some(text) = reading::told(&self.backed_up.reading) {
             output.report(format!("  {text}"));
         }
+        named::report(streams, output);
         for oddity in oddities(snapshot) {
             output.report(format!("  note: {oddity}"));
         }
         if self.verified == Some(true) {
             output.report("  verified: all of it was read back and is what was backed up");
         }
+        named::warn(streams, output);
     }
 }

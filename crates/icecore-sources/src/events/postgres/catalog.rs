@@ -74,6 +74,17 @@ impl Catalog {
             .collect()
     }
 
+    /// The names of all tables, sorted.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
+        self.tables.keys()
+    }
+
+    /// The names of a table's columns, in its order.
+    pub(super) fn column_names(&self, name: &Name) -> impl Iterator<Item = &str> {
+        let columns = self.tables.get(name).map_or(&[][..], |table| &table.columns);
+        columns.iter().map(|column| column.name.as_str())
+    }
+
     /// Whether there is such a table.
     pub(super) fn has(&self, name: &Name) -> bool {
         self.tables.contains_key(name)

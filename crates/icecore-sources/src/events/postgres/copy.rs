@@ -93,6 +93,28 @@ pub(super) fn rows(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// A field of a row; `None` if it is null or there is none.
+pub(super) fn field(row: &[u8], index: usize) -> Option<&[u8]> {
+    let (_, mut rest) = row.split_first_chunk::<2>()?;
+    for _ in 0..index {
+        rest = after_field(rest)?.1;
+    }
+    after_field(rest)?.0
+}
+
+/// The field that begins here, and what follows it.
+#[allow(clippy::type_complexity)]
+fn after_field(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    match usize::try_from(i32::from_be_bytes(*length)) {
+        Err(_) => Some((None, rest)),
+        Ok(length) => {
+            let (value, rest) = rest.split_at_checked(length)?;
+            Some((Some(value), rest))
+        }
+    }
+}
+
 enum Next {
     /// A row of so many bytes.
     Row(usize),

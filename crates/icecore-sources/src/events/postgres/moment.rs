@@ -28,6 +28,11 @@ const SETTINGS: &str = "\
     SET LOCAL extra_float_digits = 1; \
     SET LOCAL bytea_output = 'hex'";
 
+/// The version from which servers can look whether a client is there, and how they are told to: a
+/// process that was killed leaves no statement behind, and no lock.
+const CLIENT_CHECKS_FROM: u32 = 14;
+const CLIENT_CHECKS: &str = "SET LOCAL client_connection_check_interval = '2s'";
+
 /// Which server, database and table was read, and which of its histories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Server {
@@ -44,6 +49,8 @@ pub(super) struct Moment {
     settings: ConnectionSettings,
     name: Arc<str>,
     exported: String,
+    /// What makes the server look whether we are there; empty if it cannot.
+    watch: &'static str,
     /// From the lowest transaction that is running to before the lowest that has not begun.
     pub(super) transactions: Transactions,
     pub(super) major_version: u32,
@@ -70,6 +77,7 @@ impl Moment {
             );
             return Err(SourceError::new(SourceErrorKind::Invalid, message));
         }
+        let watch = if version >= CLIENT_CHECKS_FROM { watch_client(&session).await? } else { "" };
         let row = session
             .row(
                 "SELECT pg_snapshot_xmin(now)::text, pg_snapshot_xmax(now)::text \
@@ -87,6 +95,7 @@ impl Moment {
             settings: settings.clone(),
             name,
             exported,
+            watch,
             transactions: Transactions { from: number(0), end: number(1) },
             major_version: version,
         })
@@ -95,12 +104,12 @@ impl Moment {
     /// Another connection that sees the same moment.
     pub(super) async fn another(&self) -> Result<Session, SourceError> {
         let session = open(&self.settings, &self.name).await?;
-        let snapshot = &self.exported;
+        let (snapshot, watch) = (&self.exported, self.watch);
         session
             .execute(
                 &format!(
                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-                     SET TRANSACTION SNAPSHOT '{snapshot}'; {SETTINGS}"
+                     SET TRANSACTION SNAPSHOT '{snapshot}'; {SETTINGS}; {watch}"
                 ),
                 "read at the same moment on another connection",
             )
@@ -150,6 +159,19 @@ impl Moment {
     pub(super) fn exported(&self) -> &str {
         &self.exported
     }
+}
+
+/// Has the server look, while a statement runs or waits, whether we are there; what does that. Some
+/// platforms cannot.
+async fn watch_client(session: &Session) -> Result<&'static str, QueryError> {
+    const STEP: &str = "have the server look whether we are there";
+    session.execute("SAVEPOINT before_watching", STEP).await?;
+    if session.execute(CLIENT_CHECKS, STEP).await.is_ok() {
+        session.execute("RELEASE before_watching", STEP).await?;
+        return Ok(CLIENT_CHECKS);
+    }
+    session.execute("ROLLBACK TO before_watching; RELEASE before_watching", STEP).await?;
+    Ok("")
 }
 
 async fn open(settings: &ConnectionSettings, name: &Arc<str>) -> Result<Session, SourceError> {

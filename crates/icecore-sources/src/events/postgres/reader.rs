@@ -1,7 +1,10 @@
-//! Copies events out on several connections, and gives them in order.
+//! Copies events out on several connections, and gives them in order: the rows of one statement after
+//! those of the other, or merged.
 
 use super::copy::RowSplitter;
+use super::merge::Merge;
 use super::query::Session;
+use super::value::Encoding;
 use futures::StreamExt;
 use icecore::source::{SourceError, SourceErrorKind};
 use std::collections::VecDeque;
@@ -11,11 +14,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// When a piece is full, in bytes: a row is never divided.
-const PIECE_BYTES: usize = 1 << 20;
+pub(super) const PIECE_BYTES: usize = 1 << 20;
 /// How many pieces of a statement wait to be taken.
 const PIECES_WAITING_MAX: usize = 4;
 
-type Piece = Result<Rows, SourceError>;
+pub(super) type Piece = Result<Rows, SourceError>;
 
 /// Whole rows.
 #[derive(Debug)]
@@ -26,17 +29,28 @@ pub(super) struct Rows {
 
 /// Rows of statements that are being executed, and of those that wait.
 pub(super) struct Reader {
-    pieces: VecDeque<mpsc::Receiver<Piece>>,
+    order: InOrder,
     /// Ended when this is dropped.
     _workers: JoinSet<()>,
+}
+
+/// How rows of several statements follow one another.
+enum InOrder {
+    InTurn(VecDeque<mpsc::Receiver<Piece>>),
+    Merged(Merge),
 }
 
 /// A statement, and where its rows go.
 type Job = (String, mpsc::Sender<Piece>);
 
 impl Reader {
-    /// Executes statements in their order, one at a time on each of the sessions.
-    pub(super) fn begin(sessions: Vec<Session>, statements: Vec<String>) -> Self {
+    /// Executes statements in their order, one at a time on each of the sessions. To merge by a
+    /// column, by which each sorts its rows, there must be a session for each.
+    pub(super) fn begin(
+        sessions: Vec<Session>,
+        statements: Vec<String>,
+        merged_by: Option<(usize, Encoding)>,
+    ) -> Self {
         let mut pieces = VecDeque::new();
         let mut jobs = VecDeque::new();
         for statement in statements {
@@ -58,15 +72,23 @@ impl Reader {
                 }
             });
         }
-        Self { pieces, _workers: workers }
+        let order = match merged_by {
+            None => InOrder::InTurn(pieces),
+            Some((column, encoding)) => InOrder::Merged(Merge::new(pieces, column, encoding)),
+        };
+        Self { order, _workers: workers }
     }
 
     /// The next rows; `None` after the last.
     pub(super) async fn next(&mut self) -> Result<Option<Rows>, SourceError> {
-        while let Some(receiver) = self.pieces.front_mut() {
+        let pieces = match &mut self.order {
+            InOrder::InTurn(pieces) => pieces,
+            InOrder::Merged(merge) => return merge.next().await,
+        };
+        while let Some(receiver) = pieces.front_mut() {
             match receiver.recv().await {
                 Some(piece) => return piece.map(Some),
-                None => drop(self.pieces.pop_front()),
+                None => drop(pieces.pop_front()),
             }
         }
         Ok(None)

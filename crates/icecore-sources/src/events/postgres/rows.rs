@@ -5,7 +5,7 @@
 use super::layout::{Layout, Part};
 use super::value::{Encoding, Moment};
 use icecore::selection::StreamSelection;
-use icecore::source::{EventBatch, SourceError, SourceErrorKind};
+use icecore::source::{EventBatch, SourceError, SourceErrorKind, StreamDefect};
 use icecore_format::event::{Event, EventId, EventTime, Members, Payload};
 use icecore_format::limits::{EVENT_BYTES_MAX, NAME_BYTES_MAX};
 use std::collections::HashSet;
@@ -61,20 +61,34 @@ impl RowReader {
                 return Err(self.malformed());
             }
             row.clear();
+            let mut defect = None;
             for (part, encoding) in &self.columns {
                 let value = fields.next().ok_or_else(|| self.malformed())?;
-                row.take(part, *encoding, value).map_err(|what| self.defect(&row, part, what))?;
+                if let Err(what) = row.take(part, *encoding, value) {
+                    defect.get_or_insert((part.clone(), what));
+                }
             }
             let is_known = !self.known.is_empty() && {
                 let value = fields.next().flatten().ok_or_else(|| self.malformed())?;
                 let hash = value.try_into().map_err(|_| self.malformed())?;
                 self.known.contains(&i64::from_be_bytes(hash))
             };
-            if is_known || !self.streams.includes(row.stream) {
+            // A row whose stream is not known is wanted until it is known otherwise.
+            if is_known || (!row.stream.is_empty() && !self.streams.includes(row.stream)) {
                 continue;
             }
             row.note_nulls();
-            let event = row.event().map_err(|(part, what)| self.defect(&row, &part, what))?;
+            let event = match defect.map_or_else(|| row.event(), Err) {
+                Ok(event) => event,
+                Err((part, what)) => {
+                    let defect = self.defect(&row, &part, what);
+                    if !self.streams.names(row.stream) {
+                        return Err(defect);
+                    }
+                    batch.defects.push(StreamDefect { stream: row.stream.to_owned(), defect });
+                    continue;
+                }
+            };
             event.encode_into(&mut batch.records);
             batch.record_ends.push(batch.records.len());
             if self.columns.iter().any(|(part, _)| *part == Part::Position) {

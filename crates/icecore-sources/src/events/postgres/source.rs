@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::remembered::Remembered;
 use super::rows::RowReader;
 use super::schemas::{self, TableMapping};
-use super::statements::{self, statements};
+use super::statements::{self, Statements, statements};
 use super::value::Encoding;
 use async_trait::async_trait;
 use icecore::source::{
@@ -76,10 +76,11 @@ impl Source for PostgresSource {
         let kept = request.since.as_ref().map_or(&[][..], |since| &since.kept);
         let remembered = Remembered::read(kept);
         let plan = Plan::make(&moment, &layout, request, &remembered).await?;
-        let statements = match plan.rows_expected {
-            0 => Vec::new(),
-            _ => statements(&moment, &layout, &plan.rows, &request.streams).await?,
+        let Statements { sql: statements, merged_by } = match plan.rows_expected {
+            0 => Statements::default(),
+            _ => statements(&moment, &layout, &plan.rows, &request.streams, CONNECTIONS).await?,
         };
+        let merged_by = merged_by.and_then(|at| Some((at, *encodings.get(at)?)));
         let mut sessions: Vec<Session> = Vec::new();
         for _ in 0..CONNECTIONS.min(statements.len()) {
             sessions.push(moment.another().await?);
@@ -100,7 +101,7 @@ impl Source for PostgresSource {
             }
         };
         Ok(Box::new(PostgresReader {
-            reader: Reader::begin(sessions, statements),
+            reader: Reader::begin(sessions, statements, merged_by),
             rows: Arc::new(rows),
             rows_read: 0,
             rows_expected: counts_all.then_some(plan.rows_expected),

@@ -1,6 +1,7 @@
 //! Stores in real servers.
 
 mod choice;
+mod chosen;
 mod definitions;
 mod eventcore;
 mod increments;

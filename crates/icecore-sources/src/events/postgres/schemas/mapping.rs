@@ -10,6 +10,8 @@ use crate::events::postgres::layout::{
 use postgres_protocol::escape::escape_identifier;
 
 pub(super) const SCHEMA: &str = "mapping";
+/// Most names that a message lists.
+const LISTED_MAX: usize = 30;
 /// The stream of all events, where no column says which.
 const ONE_STREAM: &str = "'all'::text";
 
@@ -43,10 +45,10 @@ pub struct TableMapping {
 /// A description that fits no table.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::events::postgres) enum MappingError {
-    #[error("there is no table {table} that this user may see")]
-    TableMissing { table: String },
-    #[error("the table {table} has no column {column}")]
-    ColumnMissing { table: String, column: String },
+    #[error("there is no table {table} that this user may see; there are: {found}")]
+    TableMissing { table: String, found: String },
+    #[error("the table {table} has no column {column}; it has: {found}")]
+    ColumnMissing { table: String, column: String, found: String },
     #[error("one of version and order must be a column of the table {table}")]
     WithoutVersion { table: String },
 }
@@ -66,9 +68,21 @@ pub(super) fn layouts(
             None => escape_identifier(table),
             Some(namespace) => Name::new(namespace, table).to_string(),
         };
-        return Err(MappingError::TableMissing { table });
+        let tables = catalog.names().map(Name::to_string);
+        return Err(MappingError::TableMissing { table, found: listed(tables) });
     }
     namespaces.iter().map(|namespace| layout(catalog, namespace, mapping)).collect()
+}
+
+/// The first of them, for messages.
+fn listed(mut names: impl Iterator<Item = String>) -> String {
+    let mut listed: Vec<String> = names.by_ref().take(LISTED_MAX).collect();
+    match (listed.len(), names.count()) {
+        (0, _) => return "none".to_owned(),
+        (_, 0) => {}
+        (_, more) => listed.push(format!("and {more} more")),
+    }
+    listed.join(", ")
 }
 
 fn layout(
@@ -85,7 +99,8 @@ fn layout(
     for column in all {
         if !catalog.has_column(&name, column) {
             let (table, column) = (name.to_string(), escape_identifier(column));
-            return Err(MappingError::ColumnMissing { table, column });
+            let found = listed(catalog.column_names(&name).map(escape_identifier));
+            return Err(MappingError::ColumnMissing { table, column, found });
         }
     }
     let Some(version) = version.as_ref().or(order.as_ref()) else {

@@ -139,9 +139,10 @@ async fn a_table_with_as_good_as_nothing_is_read() {
     let message = refused(TableMapping { order: None, ..least.clone() }).await;
     assert!(message.contains("one of version and order must be a column"), "{message}");
     let message = refused(TableMapping { payload: "no\"ne".to_owned(), ..least.clone() }).await;
-    assert!(message.contains("has no column \"no\"\"ne\""), "{message}");
+    assert!(message.contains("has no column \"no\"\"ne\"; it has: \"n\", \"line\""), "{message}");
     let message = refused(TableMapping { table: "nowhere".to_owned(), ..least.clone() }).await;
     assert!(message.contains("there is no table \"nowhere\""), "{message}");
+    assert!(message.contains("there are: \"public\".\"log\""), "{message}");
     cluster.psql("postgres", "CREATE SCHEMA other; CREATE TABLE other.log (n int, line text)");
     let message = refused(least).await;
     assert!(message.contains("\"other\".\"log\"") && message.contains("\"public\".\"log\""));

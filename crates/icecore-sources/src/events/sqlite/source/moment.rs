@@ -81,12 +81,12 @@ impl Moment {
         let sql = format!("SELECT {COLUMNS} FROM {table} WHERE rowid >= ?1 ORDER BY rowid");
         let mut statement = self.connection.prepare_cached(&sql).map_err(unreadable)?;
         let mut found = statement.query([next]).map_err(unreadable)?;
-        let mut rows = Rows::new(Arc::clone(&self.path));
+        let mut rows = Rows::new(Arc::clone(&self.path), self.streams.clone());
         let mut looked_at = 0;
         while rows.bytes() < BATCH_BYTES && looked_at < BATCH_ROWS_MAX {
             let Some(row) = found.next().map_err(unreadable)? else { break };
             let id: i64 = row.get(0).map_err(unreadable)?;
-            rows.push(id, row, &self.streams)?;
+            rows.push(id, row)?;
             self.next = id.checked_add(1);
             looked_at += 1;
         }

@@ -4,7 +4,7 @@ use super::moment::invalid;
 use crate::events::sqlite::schema::EVENTS;
 use crate::events::sqlite::value::{integer, text};
 use icecore::selection::StreamSelection;
-use icecore::source::{EventBatch, EventForms, SourceError};
+use icecore::source::{EventBatch, EventForms, SourceError, StreamDefect};
 use icecore_format::event::time_text::{self, TimeStyle};
 use icecore_format::event::{
     Event, EventId, EventTime, FormKind, Member, Members, Payload, Style, Template, json,
@@ -36,6 +36,8 @@ pub(super) struct Rows {
     /// The values that are text, one after the other.
     values: Vec<u8>,
     copied: Vec<Row>,
+    streams: StreamSelection,
+    defects: Vec<StreamDefect>,
 }
 
 struct Row {
@@ -46,13 +48,14 @@ struct Row {
 }
 
 impl Rows {
-    /// No rows of the database at `path`.
-    pub(super) fn new(path: Arc<Path>) -> Self {
-        Self { path, values: Vec::new(), copied: Vec::new() }
+    /// No rows of these streams of the database at `path`.
+    pub(super) fn new(path: Arc<Path>, streams: StreamSelection) -> Self {
+        Self { path, values: Vec::new(), copied: Vec::new(), streams, defects: Vec::new() }
     }
 
+    /// Whether there is nothing to be made of it.
     pub(super) fn is_empty(&self) -> bool {
-        self.copied.is_empty()
+        self.copied.is_empty() && self.defects.is_empty()
     }
 
     /// How many there are.
@@ -66,32 +69,34 @@ impl Rows {
     }
 
     /// Copies a row, if its stream is wanted.
-    pub(super) fn push(
-        &mut self,
-        id: i64,
-        row: &rusqlite::Row<'_>,
-        streams: &StreamSelection,
-    ) -> Result<(), SourceError> {
-        let defect = |column: &str, what: &str| self.defect(id, column, what);
-        let value = |column: &str, at: usize| {
-            row.get_ref(at).map_err(|error| defect(column, "cannot be read").because(error))
-        };
-        let mut texts = [&[][..]; TEXTS.len()];
-        for (text_at, (column, at)) in texts.iter_mut().zip(TEXTS) {
-            *text_at = text(value(column, at)?).map_err(|what| defect(column, what))?;
-            if column == "stream_id" && !streams.is_all() {
-                let stream = std::str::from_utf8(text_at);
-                if !streams.includes(stream.map_err(|_| defect(column, "is no UTF-8"))?) {
-                    return Ok(());
-                }
-            }
+    pub(super) fn push(&mut self, id: i64, row: &rusqlite::Row<'_>) -> Result<(), SourceError> {
+        if self.streams.is_all() {
+            return self.copy(id, row);
         }
-        let version = integer(value("stream_version", 2)?)
-            .and_then(|version| u64::try_from(version).map_err(|_| "is negative"));
-        let version = version.map_err(|what| defect("stream_version", what))?;
+        let stream = self.text(id, row, TEXTS[0])?;
+        let stream = std::str::from_utf8(stream)
+            .map_err(|_| self.defect(id, TEXTS[0].0, "is no UTF-8"))?
+            .to_owned();
+        if !self.streams.includes(&stream) {
+            return Ok(());
+        }
+        self.copy(id, row).or_else(|defect| self.note(stream, defect))
+    }
+
+    fn copy(&mut self, id: i64, row: &rusqlite::Row<'_>) -> Result<(), SourceError> {
+        let mut texts = [&[][..]; TEXTS.len()];
+        for (text, column) in texts.iter_mut().zip(TEXTS) {
+            *text = self.text(id, row, column)?;
+        }
+        let version = row
+            .get_ref(2)
+            .map_err(|error| self.defect(id, "stream_version", "cannot be read").because(error))?;
+        let version = integer(version)
+            .and_then(|version| u64::try_from(version).map_err(|_| "is negative"))
+            .map_err(|what| self.defect(id, "stream_version", what))?;
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
         if bytes > EVENT_BYTES_MAX - RECORD_BYTES_BEYOND_VALUES_MAX {
-            return Err(defect("event_data", "makes the event longer than 256 MiB"));
+            return Err(self.defect(id, "event_data", "makes the event longer than 256 MiB"));
         }
         let mut ends = [0; TEXTS.len()];
         for (end, text) in ends.iter_mut().zip(texts) {
@@ -102,8 +107,29 @@ impl Rows {
         Ok(())
     }
 
+    fn text<'a>(
+        &self,
+        id: i64,
+        row: &'a rusqlite::Row<'_>,
+        (column, at): (&str, usize),
+    ) -> Result<&'a [u8], SourceError> {
+        let value = row
+            .get_ref(at)
+            .map_err(|error| self.defect(id, column, "cannot be read").because(error))?;
+        text(value).map_err(|what| self.defect(id, column, what))
+    }
+
+    /// Notes an event of a stream that cannot be taken, if the stream was named; else that ends it.
+    fn note(&mut self, stream: String, defect: SourceError) -> Result<(), SourceError> {
+        if !self.streams.names(&stream) {
+            return Err(defect);
+        }
+        self.defects.push(StreamDefect { stream, defect });
+        Ok(())
+    }
+
     /// Makes events of the rows.
-    pub(super) fn parse(self) -> Result<EventBatch, SourceError> {
+    pub(super) fn parse(mut self) -> Result<EventBatch, SourceError> {
         let mut batch = EventBatch {
             records: Vec::with_capacity(self.values.len()),
             forms: EventForms { kind: FormKind::Rows, ..EventForms::default() },
@@ -112,8 +138,17 @@ impl Rows {
         };
         let mut styles = Vec::new();
         let mut start = 0;
-        for row in &self.copied {
-            let (event, style) = self.event(row, start)?;
+        for row in std::mem::take(&mut self.copied) {
+            let (event, style) = match self.event(&row, start) {
+                Ok(event) => event,
+                Err(defect) => {
+                    let stream = self.values.get(start..row.ends[0]).unwrap_or_default();
+                    let stream = String::from_utf8_lossy(stream).into_owned();
+                    self.note(stream, defect)?;
+                    start = row.ends[TEXTS.len() - 1];
+                    continue;
+                }
+            };
             event.encode_into(&mut batch.records);
             batch.record_ends.push(batch.records.len());
             let template = styles.iter().position(|known| *known == style).unwrap_or_else(|| {
@@ -125,6 +160,7 @@ impl Rows {
             batch.forms.piece_ends.push(0);
             start = row.ends[TEXTS.len() - 1];
         }
+        batch.defects = self.defects;
         Ok(batch)
     }
 
