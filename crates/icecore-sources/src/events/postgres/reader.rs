@@ -1,9 +1,10 @@
 //! Copies events out on several connections, and gives them in order: the rows of one statement after
-//! those of the other, or merged.
+//! those of the other, in turn, or merged.
 
 use super::copy::RowSplitter;
 use super::merge::Merge;
 use super::query::Session;
+use super::statements::{Sequence, Statements};
 use super::value::Encoding;
 use futures::StreamExt;
 use icecore::source::{SourceError, SourceErrorKind};
@@ -29,14 +30,15 @@ pub(super) struct Rows {
 
 /// Rows of statements that are being executed, and of those that wait.
 pub(super) struct Reader {
-    order: InOrder,
+    rows: InOrder,
     /// Ended when this is dropped.
     _workers: JoinSet<()>,
 }
 
-/// How rows of several statements follow one another.
+/// The rows of several statements, in the order in which they are given.
 enum InOrder {
     InTurn(VecDeque<mpsc::Receiver<Piece>>),
+    Alternating(VecDeque<mpsc::Receiver<Piece>>),
     Merged(Merge),
 }
 
@@ -44,16 +46,16 @@ enum InOrder {
 type Job = (String, mpsc::Sender<Piece>);
 
 impl Reader {
-    /// Executes statements in their order, one at a time on each of the sessions. To merge by a
-    /// column, by which each sorts its rows, there must be a session for each.
+    /// Executes statements in their order, one at a time on each of the sessions; there is one for
+    /// each, unless their rows are wanted in turn. Columns are sent in these encodings.
     pub(super) fn begin(
         sessions: Vec<Session>,
-        statements: Vec<String>,
-        merged_by: Option<(usize, Encoding)>,
+        statements: Statements,
+        encodings: &[Encoding],
     ) -> Self {
         let mut pieces = VecDeque::new();
         let mut jobs = VecDeque::new();
-        for statement in statements {
+        for statement in statements.sql {
             let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
             jobs.push_back((statement, sender));
             pieces.push_back(receiver);
@@ -72,24 +74,33 @@ impl Reader {
                 }
             });
         }
-        let order = match merged_by {
-            None => InOrder::InTurn(pieces),
-            Some((column, encoding)) => InOrder::Merged(Merge::new(pieces, column, encoding)),
+        let rows = match statements.sequence {
+            Sequence::InTurn => InOrder::InTurn(pieces),
+            Sequence::Alternating => InOrder::Alternating(pieces),
+            Sequence::MergedBy(column) => {
+                let encoding = encodings.get(column).copied().unwrap_or(Encoding::Integer8);
+                InOrder::Merged(Merge::new(pieces, column, encoding))
+            }
         };
-        Self { order, _workers: workers }
+        Self { rows, _workers: workers }
     }
 
     /// The next rows; `None` after the last.
     pub(super) async fn next(&mut self) -> Result<Option<Rows>, SourceError> {
-        let pieces = match &mut self.order {
-            InOrder::InTurn(pieces) => pieces,
+        let (pieces, is_alternating) = match &mut self.rows {
+            InOrder::InTurn(pieces) => (pieces, false),
+            InOrder::Alternating(pieces) => (pieces, true),
             InOrder::Merged(merge) => return merge.next().await,
         };
         while let Some(receiver) = pieces.front_mut() {
-            match receiver.recv().await {
-                Some(piece) => return piece.map(Some),
-                None => drop(pieces.pop_front()),
+            let Some(piece) = receiver.recv().await else {
+                pieces.pop_front();
+                continue;
+            };
+            if is_alternating {
+                pieces.rotate_left(1);
             }
+            return piece.map(Some);
         }
         Ok(None)
     }

@@ -76,19 +76,24 @@ impl Source for PostgresSource {
         let kept = request.since.as_ref().map_or(&[][..], |since| &since.kept);
         let remembered = Remembered::read(kept);
         let plan = Plan::make(&moment, &layout, request, &remembered).await?;
-        let Statements { sql: statements, merged_by } = match plan.rows_expected {
-            0 => Statements::default(),
+        let statements = match plan.rows_expected {
+            0 => Statements::none(),
             _ => statements(&moment, &layout, &plan.rows, &request.streams, CONNECTIONS).await?,
         };
-        let merged_by = merged_by.and_then(|at| Some((at, *encodings.get(at)?)));
         let mut sessions: Vec<Session> = Vec::new();
-        for _ in 0..CONNECTIONS.min(statements.len()) {
-            sessions.push(moment.another().await?);
+        for _ in 0..CONNECTIONS.min(statements.sql.len()) {
+            let session = moment.another().await?;
+            if !statements.are_sorted {
+                let alone = "SET LOCAL max_parallel_workers_per_gather = 0";
+                session.execute(alone, "have the server read with one process").await?;
+            }
+            sessions.push(session);
         }
         let known = match &plan.rows {
             WhichRows::Where { known, .. } => known.clone(),
             WhichRows::All | WhichRows::Positions { .. } => HashSet::new(),
         };
+        let reader = Reader::begin(sessions, statements, &encodings);
         let rows = RowReader::new(&layout, encodings, request.streams.clone(), known);
         // Rows of unwanted streams are not counted if the server leaves them out.
         let counts_all = request.streams.exact().is_none();
@@ -101,7 +106,7 @@ impl Source for PostgresSource {
             }
         };
         Ok(Box::new(PostgresReader {
-            reader: Reader::begin(sessions, statements, merged_by),
+            reader,
             rows: Arc::new(rows),
             rows_read: 0,
             rows_expected: counts_all.then_some(plan.rows_expected),

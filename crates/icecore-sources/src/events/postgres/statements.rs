@@ -18,19 +18,35 @@ use postgres_protocol::escape::escape_literal;
 const PIECE_BYTES: i64 = 64 << 20;
 /// How many positions one statement reads.
 const PIECE_POSITIONS: u64 = 1 << 16;
-/// How many streams that an index finds one statement reads: few enough that the rows of one wait
-/// in memory while those of the one before are taken.
-const PIECE_STREAMS: usize = 1 << 9;
 /// The version from which rows of some blocks are found without reading the others.
 const BLOCK_RANGES_FROM: u32 = 14;
 
 /// Statements that copy rows out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Statements {
     pub(super) sql: Vec<String>,
-    /// The column by which each sorts its rows and by which those of all are to be merged. Without,
-    /// rows are wanted as the statements are in order.
-    pub(super) merged_by: Option<usize>,
+    pub(super) sequence: Sequence,
+    /// Whether each sorts its rows: where it does not, a server that reads with several processes
+    /// would mix them.
+    pub(super) are_sorted: bool,
+}
+
+/// How the rows of several statements follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sequence {
+    /// All of one, then all of the next.
+    InTurn,
+    /// Pieces of each in turn.
+    Alternating,
+    /// By a column of integers, by which each is sorted.
+    MergedBy(usize),
+}
+
+impl Statements {
+    /// None.
+    pub(super) fn none() -> Self {
+        Self { sql: Vec::new(), sequence: Sequence::InTurn, are_sorted: true }
+    }
 }
 
 /// The statements that copy these rows out, for so many connections.
@@ -49,31 +65,39 @@ pub(super) async fn statements(
     }
     let copy = Copy { selected, layout };
     let ids = wanted(layout, streams);
-    let mut merged_by = None;
-    let sql = match (rows, &layout.order) {
-        (WhichRows::Positions { from, end }, Order::Position(positions)) => match &ids {
-            None => copy.positions(positions, *from..*end),
-            Some(ids) => {
-                merged_by = layout.columns.iter().position(|it| it.part == Part::Position);
-                let parts = if merged_by.is_some() { connections } else { 1 };
-                let pieces = ids.chunks(ids.len().div_ceil(parts).max(1));
-                pieces.map(|ids| copy.positions_of(positions, *from..*end, ids)).collect()
+    let parts = |ids: &[&str]| ids.len().div_ceil(connections).max(1);
+    let in_turn = |sql, are_sorted| Statements { sql, sequence: Sequence::InTurn, are_sorted };
+    Ok(match (rows, &layout.order, &ids) {
+        (_, _, Some(ids)) if ids.is_empty() => Statements::none(),
+        (WhichRows::Positions { from, end }, Order::Position(positions), Some(ids)) => {
+            let copy = |ids: &[&str]| copy.positions_of(positions, *from..*end, ids);
+            match layout.columns.iter().position(|column| column.part == Part::Position) {
+                None => in_turn(vec![copy(ids)], true),
+                Some(position) => Statements {
+                    sql: ids.chunks(parts(ids)).map(copy).collect(),
+                    sequence: Sequence::MergedBy(position),
+                    are_sorted: true,
+                },
             }
-        },
-        (WhichRows::Where { condition, .. }, _) => copy.fulfilling(condition, ids.as_deref()),
-        (WhichRows::All | WhichRows::Positions { .. }, _) => match &ids {
-            Some(ids) if is_indexed(&moment.session, layout).await? => {
-                ids.chunks(PIECE_STREAMS).map(|ids| copy.streams(ids)).collect()
-            }
-            _ => {
-                let leaves = leaves(&moment.session, &layout.events).await?;
-                // A list is sent as few times as possible.
-                let pieces_max = if ids.is_some() { Some(connections as i64) } else { None };
-                copy.tables(&leaves, ids.as_deref(), moment.major_version, pieces_max)
-            }
-        },
-    };
-    Ok(Statements { sql, merged_by })
+        }
+        (WhichRows::Positions { from, end }, Order::Position(positions), None) => {
+            in_turn(copy.positions(positions, *from..*end), true)
+        }
+        (WhichRows::Where { condition, .. }, ..) => {
+            in_turn(vec![copy.fulfilling(condition, ids.as_deref())], true)
+        }
+        (_, _, Some(ids)) if is_indexed(&moment.session, layout).await? => {
+            let sql = ids.chunks(parts(ids)).map(|ids| copy.streams(ids)).collect();
+            Statements { sql, sequence: Sequence::Alternating, are_sorted: false }
+        }
+        (WhichRows::All | WhichRows::Positions { .. }, ..) => {
+            let leaves = leaves(&moment.session, &layout.events).await?;
+            // A list is sent as few times as possible.
+            let pieces_max = ids.is_some().then_some(connections as i64);
+            let sql = copy.tables(&leaves, ids.as_deref(), moment.major_version, pieces_max);
+            in_turn(sql, false)
+        }
+    })
 }
 
 /// What all statements of a store have in common.
@@ -118,24 +142,22 @@ impl Copy<'_> {
     }
 
     /// The rows that fulfil a condition.
-    fn fulfilling(&self, condition: &str, ids: Option<&[&str]>) -> Vec<String> {
-        if ids.is_some_and(<[_]>::is_empty) {
-            return Vec::new();
-        }
+    fn fulfilling(&self, condition: &str, ids: Option<&[&str]>) -> String {
         let mut conditions: Vec<String> = self.is_one_of(ids).into_iter().collect();
         conditions.push(condition.to_owned());
-        vec![self.out(&self.layout.all_events(), &conditions, &self.order())]
+        // The order in which the store deals its events, or that of the table.
+        let order = match self.layout.sorted_by.as_slice() {
+            [] => " ORDER BY e.tableoid, e.ctid".to_owned(),
+            columns => format!(" ORDER BY {}", columns.join(", ")),
+        };
+        self.out(&self.layout.all_events(), &conditions, &order)
     }
 
-    /// All rows of some streams, one stream after the other: whichever way the server finds them,
-    /// they come in the same order.
+    /// All rows of some streams. They are not sorted, since they may be many: those of one stream
+    /// come by their versions out of an index, or as they lie in the table.
     fn streams(&self, ids: &[&str]) -> String {
         let conditions: Vec<String> = self.is_one_of(Some(ids)).into_iter().collect();
-        let of = |part| self.layout.columns.iter().find(|column| column.part == part);
-        let by = [Part::Stream, Part::Version].into_iter().filter_map(of);
-        let by: Vec<&str> = by.map(|column| column.expression.as_str()).collect();
-        let order = format!(" ORDER BY {}", by.join(", "));
-        self.out(&self.layout.all_events(), &conditions, &order)
+        self.out(&self.layout.all_events(), &conditions, "")
     }
 
     /// All rows of these tables, each in at most so many pieces.
@@ -146,9 +168,6 @@ impl Copy<'_> {
         major_version: u32,
         pieces_max: Option<i64>,
     ) -> Vec<String> {
-        if ids.is_some_and(<[_]>::is_empty) {
-            return Vec::new();
-        }
         let conditions: Vec<String> = self.is_one_of(ids).into_iter().collect();
         let joins = self.layout.joins();
         let mut pieces = Vec::new();
@@ -174,15 +193,6 @@ impl Copy<'_> {
             pieces.push(self.out(&from, &conditions, ""));
         }
         pieces
-    }
-
-    /// The order in which the store deals its events, or that of the table: a server that reads with
-    /// several processes would mix them.
-    fn order(&self) -> String {
-        match self.layout.sorted_by.as_slice() {
-            [] => " ORDER BY e.tableoid, e.ctid".to_owned(),
-            columns => format!(" ORDER BY {}", columns.join(", ")),
-        }
     }
 
     /// A condition for these streams.
