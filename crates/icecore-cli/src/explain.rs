@@ -266,6 +266,15 @@ fn explain_restore(error: &RestoreError) -> Explanation {
             TargetErrorKind::NotEmpty => {
                 of(FAILED, "name another target, or replace what is there with --overwrite")
             }
+            TargetErrorKind::Conflict => of(
+                FAILED,
+                "leave them as they are with --on-conflict skip, restore over them with \
+                 --on-conflict replace, or give one another id with --as",
+            ),
+            TargetErrorKind::EventIsThere => of(
+                FAILED,
+                "restore into another store, or delete or replace that stream there first",
+            ),
             TargetErrorKind::Unsuitable => {
                 of(FAILED, "the kind of store that was backed up takes all of it back")
             }

@@ -13,7 +13,10 @@ use crate::repository::Repository;
 use crate::selection::StreamSelection;
 use crate::source::SourceFile;
 use crate::streams;
-use crate::target::{Target, TargetError, TargetRequest, Written};
+use crate::target::{
+    OnConflict, RequestedStream, StreamEnd, Target, TargetError, TargetErrorKind, TargetRequest,
+    Written,
+};
 use copy::copy;
 use futures::stream::TryStreamExt as _;
 use icecore_format::record::DecodeError;
@@ -30,6 +33,29 @@ pub struct RestoreOptions {
     pub rename: Option<String>,
     /// Whether a target that is not empty may be replaced.
     pub overwrite: bool,
+    /// What becomes of streams that are at the target already. Where it is empty and all of the
+    /// snapshot is restored, the target has to be empty.
+    pub on_conflict: Option<OnConflict>,
+}
+
+impl RestoreOptions {
+    /// Whether all of the source is restored as it was.
+    fn is_whole(&self) -> bool {
+        self.streams.is_all() && self.rename.is_none() && self.on_conflict.is_none()
+    }
+}
+
+/// How one of the streams that were chosen ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamOutcome {
+    /// Its id in the snapshot.
+    pub source: String,
+    /// Its id at the target.
+    pub stream: String,
+    /// Its events in the snapshot, which are at the target unless it was skipped.
+    pub events: u64,
+    /// How it ended.
+    pub end: StreamEnd,
 }
 
 /// What a restore did.
@@ -39,6 +65,8 @@ pub struct RestoreReport {
     pub events_restored: u64,
     /// Streams that they belong to.
     pub streams_restored: u64,
+    /// How each of them ended, sorted by id, unless all of the source was restored as it was.
+    pub streams: Vec<StreamOutcome>,
     /// What the target wrote, and whether it was read back and found the same.
     pub written: Written,
 }
@@ -116,7 +144,7 @@ pub async fn plan(
     options: &RestoreOptions,
 ) -> Result<RestorePlan, RestoreError> {
     let chunks = repository.chunks().await?;
-    let (events, streams) = expected(&chunks, snapshot, options).await?;
+    let (events, streams, _) = expected(&chunks, snapshot, options).await?;
     let root = snapshot.event_log.clone().unwrap_or_default();
     let mut record_bytes = 0;
     let log = LogReader::new(chunks);
@@ -140,15 +168,31 @@ pub async fn restore(
 ) -> Result<RestoreReport, RestoreError> {
     let _task = monitor.task("restoring");
     let chunks = repository.chunks().await?;
-    let (events, streams) = expected(&chunks, snapshot, options).await?;
-    let whole = options.streams.is_all() && options.rename.is_none();
+    if options.on_conflict.is_some() && !target.takes_streams_beside_others() {
+        return Err(RestoreStep::from(written_whole(target)).into());
+    }
+    let (mut events, mut streams, requested) = expected(&chunks, snapshot, options).await?;
     let request = TargetRequest {
         source_kind: snapshot.source_kind.clone(),
         files: read_files(&chunks, snapshot.tree).await?,
         overwrite: options.overwrite,
-        whole,
+        whole: options.is_whole(),
+        on_conflict: options.on_conflict,
+        streams: requested,
     };
     let mut writer = target.open(&request).await?;
+    let outcomes: Vec<StreamOutcome> = request
+        .streams
+        .into_iter()
+        .map(|RequestedStream { source, stream, events }| {
+            let end = writer.end_of(&stream);
+            StreamOutcome { source, stream, events, end }
+        })
+        .collect();
+    for skipped in outcomes.iter().filter(|stream| stream.end == StreamEnd::Skipped) {
+        events -= skipped.events;
+        streams -= 1;
+    }
     let copied = copy(repository, &chunks, snapshot, &mut *writer, options, monitor).await;
     let end = match copied {
         Ok((restored, end)) if restored == events => end,
@@ -165,25 +209,49 @@ pub async fn restore(
         let step = RestoreStep::Miscounted { restored: written.events, expected: events };
         return Err(step.into());
     }
-    Ok(RestoreReport { events_restored: events, streams_restored: streams, written })
+    Ok(RestoreReport {
+        events_restored: events,
+        streams_restored: streams,
+        streams: outcomes,
+        written,
+    })
 }
 
-/// The events and streams that are to be restored, by the snapshot's own account.
+/// Why a target knows no conflicts.
+fn written_whole(target: &dyn Target) -> TargetError {
+    let message = format!(
+        "a target of kind {} is written whole: what becomes of streams that are there already can be \
+         chosen for event stores in PostgreSQL",
+        target.kind()
+    );
+    TargetError::new(TargetErrorKind::Unsuitable, message)
+}
+
+/// The events and streams that are to be restored, by the snapshot's own account; and each stream,
+/// unless all of the source is restored as it was.
 async fn expected(
     chunks: &ChunkReader,
     snapshot: &Snapshot,
     options: &RestoreOptions,
-) -> Result<(u64, u64), RestoreError> {
-    if options.streams.is_all() && options.rename.is_none() {
-        return Ok((snapshot.counts.events, snapshot.counts.streams));
+) -> Result<(u64, u64, Vec<RequestedStream>), RestoreError> {
+    if options.is_whole() {
+        return Ok((snapshot.counts.events, snapshot.counts.streams, Vec::new()));
     }
     let found = streams::streams_in(chunks, snapshot, &options.streams).await?;
     let (events, streams) = (found.iter().map(|stream| stream.events).sum(), found.len() as u64);
     match streams {
-        0 => Err(RestoreStep::NoStream.into()),
-        2.. if options.rename.is_some() => Err(RestoreStep::SeveralStreams { streams }.into()),
-        _ => Ok((events, streams)),
+        0 if !options.streams.is_all() => return Err(RestoreStep::NoStream.into()),
+        2.. if options.rename.is_some() => {
+            return Err(RestoreStep::SeveralStreams { streams }.into());
+        }
+        _ => {}
     }
+    let requested = found.into_iter().map(|found| RequestedStream {
+        stream: options.rename.as_ref().unwrap_or(&found.stream).clone(),
+        source: found.stream,
+        events: found.events,
+    });
+    Ok((events, streams, requested.collect()))
 }
 
 /// The named contents below a tree's root.

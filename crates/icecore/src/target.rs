@@ -18,6 +18,11 @@ pub trait Target: Send + Sync {
     /// What it is: `ndjson`, `sqlite`.
     fn kind(&self) -> &'static str;
 
+    /// Whether streams can go beside others that are there: if not, a target is written whole.
+    fn takes_streams_beside_others(&self) -> bool {
+        false
+    }
+
     /// Starts writing. Fails, with nothing changed, if the target is not empty and must not be
     /// overwritten, or cannot take what the snapshot has.
     async fn open(&self, request: &TargetRequest) -> Result<Box<dyn EventWriter>, TargetError>;
@@ -30,16 +35,63 @@ pub struct TargetRequest {
     pub source_kind: String,
     /// Whether a target that is not empty may be replaced.
     pub overwrite: bool,
-    /// Whether all of the source is restored as it was: no stream left out, none renamed.
+    /// Whether all of the source is restored as it was: no stream left out, none renamed, none
+    /// beside others.
     pub whole: bool,
+    /// What becomes of streams that are there already, if the user said so. Only for targets that
+    /// take streams beside others.
+    pub on_conflict: Option<OnConflict>,
+    /// The streams, unless all of the source is restored as it was.
+    pub streams: Vec<RequestedStream>,
     /// What the snapshot has beyond its events, such as a schema, which is needed before the first
     /// of them, and consumers' checkpoints.
     pub files: Vec<SourceFile>,
 }
 
+/// What becomes of a stream whose id is at the target already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// Nothing is restored.
+    #[default]
+    Fail,
+    /// It stays as it is there.
+    Skip,
+    /// Its events there make room for those of the snapshot.
+    Replace,
+}
+
+/// A stream that a target is asked to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedStream {
+    /// Its id in the snapshot.
+    pub source: String,
+    /// Its id at the target.
+    pub stream: String,
+    /// Its events in the snapshot.
+    pub events: u64,
+}
+
+/// How a stream ended at the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// It was not there, and is.
+    #[default]
+    Restored,
+    /// It was there, and was left as it was.
+    Skipped,
+    /// It was there, and is as the snapshot has it.
+    Replaced,
+}
+
 /// Writes restored events.
 #[async_trait]
 pub trait EventWriter: Send {
+    /// How a stream, by its id at the target, will end if all goes well. The encoder leaves out the
+    /// events of those that are skipped.
+    fn end_of(&self, _stream: &str) -> StreamEnd {
+        StreamEnd::Restored
+    }
+
     /// The CPU part of writing.
     fn encoder(&self) -> Arc<dyn EventEncoder>;
 
@@ -204,6 +256,10 @@ pub struct TargetError {
 pub enum TargetErrorKind {
     /// It is not empty, and must not be overwritten.
     NotEmpty,
+    /// It has streams of the same ids, and these must be neither skipped nor replaced.
+    Conflict,
+    /// It has an event of the snapshot in another stream, and cannot have it twice.
+    EventIsThere,
     /// It cannot hold what the snapshot has.
     Unsuitable,
     /// It could not be written.

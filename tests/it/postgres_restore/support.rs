@@ -3,8 +3,9 @@
 use icecore::backup::{BackupOptions, backup};
 use icecore::monitor::Monitor;
 use icecore::restore::{RestoreError, RestoreOptions, RestoreReport, restore};
+use icecore::selection::StreamSelection;
 use icecore::source::{Source, SourceRequest};
-use icecore::target::Target;
+use icecore::target::{OnConflict, Target};
 use icecore::{Repository, snapshots};
 use icecore_format::snapshot::Snapshot;
 use icecore_sources::events::postgres::connect::{ConnectionSettings, Environment};
@@ -28,6 +29,16 @@ pub(super) const ROWS_WITHOUT_LEDGERS: [&str; 4] = [
     "--exclude-table=_sqlx_migrations",
     "--exclude-table=eventcore_projection_schema_versions",
 ];
+
+/// Some streams, and what becomes of those that are there.
+pub(super) fn some(patterns: &[&str], on_conflict: Option<OnConflict>) -> RestoreOptions {
+    let patterns = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+    RestoreOptions {
+        streams: StreamSelection::new(patterns).unwrap(),
+        on_conflict,
+        ..RestoreOptions::default()
+    }
+}
 
 /// A server with stores, and a repository.
 pub(super) struct Place {
@@ -115,6 +126,20 @@ impl Place {
         message
     }
 
+    /// The same with options.
+    pub(super) async fn refused_with(
+        &self,
+        snapshot: &Snapshot,
+        database: &str,
+        options: &RestoreOptions,
+    ) -> String {
+        let before = self.everything(database);
+        let failed = self.restore(snapshot, &self.target(database), options).await;
+        let message = chain(&failed.unwrap_err());
+        assert_eq!(self.everything(database), before);
+        message
+    }
+
     /// The rows of a database, in an order that says nothing.
     pub(super) fn rows(&self, database: &str, options: &[&str]) -> Vec<String> {
         let mut lines = self.cluster.pg_dump(database, options);
@@ -133,7 +158,7 @@ impl Place {
 }
 
 /// A file of a schema.
-fn sql(fixture: &str, file: &str) -> String {
+pub(super) fn sql(fixture: &str, file: &str) -> String {
     let schemas = "../crates/icecore-sources/tests/postgres-schemas";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(schemas).join(fixture).join(file);
     fs::read_to_string(path).unwrap()

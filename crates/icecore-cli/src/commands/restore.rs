@@ -7,15 +7,19 @@ use crate::locator::Locator;
 use crate::output::Output;
 use crate::snapshot_view::short_id;
 use crate::table;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use icecore::Monitor;
-use icecore::restore::{RestoreOptions, RestorePlan, RestoreReport, plan, restore};
+use icecore::restore::{RestoreOptions, RestorePlan, RestoreReport, StreamOutcome, plan, restore};
 use icecore::selection::StreamSelection;
 use icecore::snapshots;
+use icecore::target::{OnConflict, StreamEnd};
 use icecore_format::snapshot::Snapshot;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::time::Instant;
+
+/// How many streams a person is told of one by one; the others are counted.
+const STREAMS_TOLD_MAX: usize = 20;
 
 /// Restore a snapshot, or some of its streams
 #[derive(Debug, Args)]
@@ -24,7 +28,10 @@ What is written is verified against the snapshot, and read back. A target that i
 left alone unless --overwrite says otherwise.
 
 In PostgreSQL, all of it is one transaction. In a database without such a store, its tables are made \
-as the snapshot has them; a store that is there keeps its tables and migrations.")]
+as the snapshot has them; a store that is there keeps its tables and migrations. Streams that are \
+chosen with --stream or --as go beside others, and get positions after theirs; one whose id is there \
+already refuses the restore, unless --on-conflict says otherwise. --on-conflict without --stream means \
+all streams, and leaves out what is of the whole store, such as consumers' checkpoints.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: SnapshotArgument,
@@ -40,6 +47,9 @@ pub(crate) struct Arguments {
     /// Restore the one stream under another id
     #[arg(long = "as", value_name = "ID")]
     rename: Option<String>,
+    /// In PostgreSQL, what becomes of streams whose ids are there already
+    #[arg(long, value_name = "ACTION", conflicts_with = "overwrite")]
+    on_conflict: Option<OnConflictArgument>,
     /// In PostgreSQL, the namespace of the store, such as public
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
@@ -49,6 +59,33 @@ pub(crate) struct Arguments {
     /// Replace what is at the target
     #[arg(long)]
     overwrite: bool,
+}
+
+/// What becomes of a stream that is there already: nothing is restored, it stays as it is there, or
+/// the snapshot's takes its place.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnConflictArgument {
+    Fail,
+    Skip,
+    Replace,
+}
+
+impl From<OnConflictArgument> for OnConflict {
+    fn from(argument: OnConflictArgument) -> Self {
+        match argument {
+            OnConflictArgument::Fail => Self::Fail,
+            OnConflictArgument::Skip => Self::Skip,
+            OnConflictArgument::Replace => Self::Replace,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RestoredStream<'a> {
+    stream_id: &'a str,
+    target_stream_id: &'a str,
+    events: u64,
+    outcome: &'a str,
 }
 
 #[derive(Serialize)]
@@ -85,6 +122,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
         streams: StreamSelection::new(arguments.streams)?,
         rename: arguments.rename,
         overwrite: arguments.overwrite,
+        on_conflict: arguments.on_conflict.map(OnConflict::from),
     };
     let output = &context.output;
     if locator.is_standard_stream() && !arguments.dry_run {
@@ -144,6 +182,12 @@ fn print_report(
 ) {
     let written = &report.written;
     if output.is_json() {
+        for stream in &report.streams {
+            let StreamOutcome { source, stream, events, end } = stream;
+            let (stream_id, target_stream_id, outcome) = (source, stream, outcome(*end));
+            let body = RestoredStream { stream_id, target_stream_id, events: *events, outcome };
+            output.message("stream", body);
+        }
         output.message(
             "summary",
             Summary {
@@ -167,6 +211,7 @@ fn print_report(
         table::bytes(written.bytes),
         table::duration(seconds),
     ));
+    print_streams(&report.streams, output);
     output.report(if written.verified {
         "  verified: the target was read back and is what the snapshot holds"
     } else {
@@ -174,5 +219,39 @@ fn print_report(
     });
     for note in &written.notes {
         output.report(format!("  note: {note}"));
+    }
+}
+
+/// Tells how each of the streams ended that were chosen, if they are few.
+fn print_streams(streams: &[StreamOutcome], output: &Output) {
+    for StreamOutcome { source, stream, events, end } in streams.iter().take(STREAMS_TOLD_MAX) {
+        let renamed = if source == stream { String::new() } else { format!(" as {stream}") };
+        let (outcome, events) = (outcome(*end), table::counted(*events, "event", "events"));
+        output.report(match end {
+            StreamEnd::Skipped => format!("  {source}{renamed}: {outcome}, since it is there"),
+            StreamEnd::Restored | StreamEnd::Replaced => {
+                format!("  {source}{renamed}: {outcome}, {events}")
+            }
+        });
+    }
+    let more = streams.get(STREAMS_TOLD_MAX..).unwrap_or_default();
+    if more.is_empty() {
+        return;
+    }
+    let count = |end| more.iter().filter(|stream| stream.end == end).count();
+    let counts = [StreamEnd::Restored, StreamEnd::Skipped, StreamEnd::Replaced]
+        .map(|end| (count(end), outcome(end)))
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, outcome)| format!("{count} {outcome}"));
+    let counts = counts.collect::<Vec<_>>().join(", ");
+    output.report(format!("  and {} more (--json lists all): {counts}", more.len()));
+}
+
+fn outcome(end: StreamEnd) -> &'static str {
+    match end {
+        StreamEnd::Restored => "restored",
+        StreamEnd::Skipped => "skipped",
+        StreamEnd::Replaced => "replaced",
     }
 }

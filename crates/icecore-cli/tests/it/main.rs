@@ -10,6 +10,8 @@ mod backup;
 mod snapshots;
 
 mod restore;
+#[cfg(feature = "postgres")]
+mod restore_postgres;
 
 mod check;
 mod chosen_streams;

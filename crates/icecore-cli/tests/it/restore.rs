@@ -111,3 +111,47 @@ fn a_kind_of_store_that_cannot_take_it_is_not_touched() {
     assert!(outcome.stderr.contains("was not touched"), "{}", outcome.stderr);
     assert!(!fs::exists(sandbox.path("shop.db")).unwrap());
 }
+
+#[test]
+fn how_chosen_streams_ended_is_told_one_by_one() {
+    let sandbox = Sandbox::with_snapshot();
+    let target = |name: &str| format!("ndjson:{}", sandbox.text(name));
+    let (one, some) = (target("one.ndjson"), target("some.ndjson"));
+    let restore = ["restore", "latest", "--target"];
+    let arguments = [&restore[..], &[&one, "--stream", "order-2", "--as", "order-9"]].concat();
+    let outcome = sandbox.run(arguments).expect(0);
+    insta::with_settings!({ filters => FILTERS }, {
+        insta::assert_snapshot!(outcome.stdout, @"
+        restored snapshot [SHORT] to ndjson:[DIRECTORY]/one.ndjson
+          2 events in 1 stream, 226 B written, [DURATION]
+          order-2 as order-9: restored, 2 events
+          verified: the target was read back and is what the snapshot holds
+        ");
+    });
+    let arguments = [&restore[..], &[&some, "--stream", "*-[12]"]].concat();
+    let messages = sandbox.json(arguments);
+    let [first, second, summary] = messages.as_slice() else { panic!("{messages:?}") };
+    for (stream, id) in [(first, "order-1"), (second, "order-2")] {
+        let expected = serde_json::json!({
+            "message_type": "stream",
+            "stream_id": id,
+            "target_stream_id": id,
+            "events": 2,
+            "outcome": "restored",
+        });
+        assert_eq!(*stream, expected);
+    }
+    assert_eq!(summary["streams_restored"], 2);
+}
+
+#[test]
+fn streams_go_beside_others_in_postgresql_alone() {
+    let sandbox = Sandbox::with_snapshot();
+    let target = format!("ndjson:{}", sandbox.text("restored.ndjson"));
+    let restore = ["restore", "latest", "--target", &target, "--on-conflict"];
+    let outcome = sandbox.run([&restore[..], &["skip"]].concat()).expect(1);
+    assert!(outcome.stderr.contains("ndjson is written whole"), "{}", outcome.stderr);
+    sandbox.run([&restore[..], &["skip", "--overwrite"]].concat()).expect(2);
+    sandbox.run([&restore[..], &["perhaps"]].concat()).expect(2);
+    assert!(!fs::exists(sandbox.path("restored.ndjson")).unwrap());
+}

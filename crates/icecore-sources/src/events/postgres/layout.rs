@@ -53,27 +53,55 @@ pub(super) struct Layout {
     pub(super) tables: Vec<KeptTable>,
 }
 
+/// What makes a text of a value.
+const AS_TEXT: &str = "::text";
+
+/// The stream of all events, where no column says which.
+pub(super) const ONE_STREAM: &str = "'all'::text";
+
 /// An expression, and which part of an event it is.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) expression: String,
     pub(super) part: Part,
+    /// The columns of the table of events whose values are joined here; empty if it is none of
+    /// several.
+    pub(super) joined_of: Vec<String>,
 }
 
 impl Column {
     /// A column of the table of events.
     pub(super) fn of_events(column: &str, part: Part) -> Self {
-        Self { expression: format!("e.{}", escape_identifier(column)), part }
+        Self::new(format!("e.{}", escape_identifier(column)), part)
+    }
+
+    /// The text of a column of the table of events.
+    pub(super) fn text_of_events(column: &str, part: Part) -> Self {
+        Self::new(format!("e.{}{AS_TEXT}", escape_identifier(column)), part)
+    }
+
+    /// A stream that is several columns of the table of events, each of which is a member, too.
+    pub(super) fn joined_stream(columns: &[&str]) -> Self {
+        let expressions: Vec<String> =
+            columns.iter().map(|column| format!("e.{}", escape_identifier(column))).collect();
+        let expressions: Vec<&str> = expressions.iter().map(String::as_str).collect();
+        Self {
+            expression: joined_parts(&expressions),
+            part: Part::Stream,
+            joined_of: columns.iter().map(|&column| column.to_owned()).collect(),
+        }
     }
 
     /// Any expression.
     pub(super) fn new(expression: impl Into<String>, part: Part) -> Self {
-        Self { expression: expression.into(), part }
+        Self { expression: expression.into(), part, joined_of: Vec::new() }
     }
 
-    /// The column of the table of events that this is, as SQL takes it; `None` if it is computed.
+    /// The column of the table of events that this is, or is the text of, as SQL takes it; `None` if
+    /// it is computed.
     pub(super) fn identifier(&self) -> Option<&str> {
         let name = self.expression.strip_prefix("e.")?;
+        let name = name.strip_suffix(AS_TEXT).unwrap_or(name);
         let inner = name.strip_prefix('"')?.strip_suffix('"')?;
         (!inner.replace("\"\"", "").contains('"')).then_some(name)
     }
@@ -88,6 +116,25 @@ pub(super) fn joined_parts(parts: &[&str]) -> String {
         format!("{escaped} || '/' || ")
     });
     before.chain([format!("{last}::text")]).collect()
+}
+
+/// The parts that an id was joined of; `None` if it was not joined of so many.
+pub(super) fn divided(joined: &str, parts: usize) -> Option<Vec<String>> {
+    let mut divided = vec![String::new()];
+    let mut characters = joined.chars();
+    while let Some(character) = characters.next() {
+        let is_last = divided.len() == parts;
+        let part = divided.last_mut()?;
+        match character {
+            '\\' if !is_last => match characters.next()? {
+                escaped @ ('/' | '\\') => part.push(escaped),
+                _ => return None,
+            },
+            '/' if !is_last => divided.push(String::new()),
+            character => part.push(character),
+        }
+    }
+    (divided.len() == parts).then_some(divided)
 }
 
 /// A part of an event.
@@ -186,12 +233,39 @@ pub(super) struct KeptTable {
     /// Which of its rows are kept: all, or those that say what events do not. In the condition it
     /// is called `k`.
     pub(super) condition: Option<String>,
+    /// Which of its rows a store has from its beginning; they are called `k`, too.
+    pub(super) preset: Option<&'static str>,
+    /// The columns whose values, joined as those of events are, name a stream: such rows go with
+    /// their streams. Empty if its rows are of no stream.
+    pub(super) stream: &'static [&'static str],
 }
 
 impl KeptTable {
     /// All of a table.
     pub(super) fn new(name: Name, role: Role) -> Self {
-        Self { name, role, condition: None }
+        Self { name, role, condition: None, preset: None, stream: &[] }
+    }
+
+    /// Says of the table of this name, if it is among these, which columns name a stream.
+    pub(super) fn name_streams(
+        tables: &mut [Self],
+        relation: &str,
+        columns: &'static [&'static str],
+    ) {
+        for table in tables.iter_mut().filter(|table| table.name.relation == relation) {
+            table.stream = columns;
+        }
+    }
+
+    /// An expression of the stream that a row is of, which is called by this name.
+    pub(super) fn stream_expression(&self, row: &str) -> Option<String> {
+        let columns: Vec<String> = self
+            .stream
+            .iter()
+            .map(|column| format!("{row}.{}", escape_identifier(column)))
+            .collect();
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        (!columns.is_empty()).then(|| joined_parts(&columns))
     }
 
     /// All of those of these tables that are there.
@@ -255,6 +329,17 @@ impl Layout {
         self.schema == "message-db"
     }
 
+    /// The columns of the table of events that a stream is joined of; none if it is one alone.
+    pub(super) fn stream_parts(&self) -> &[String] {
+        let column = self.columns.iter().find(|column| column.part == Part::Stream);
+        column.map_or(&[], |column| column.joined_of.as_slice())
+    }
+
+    /// Whether all events are in one stream, which is stored nowhere.
+    pub(super) fn has_one_stream(&self) -> bool {
+        self.stream_expression() == Some(ONE_STREAM)
+    }
+
     /// The expression that is an event's stream.
     pub(super) fn stream_expression(&self) -> Option<&str> {
         let column = self.columns.iter().find(|column| column.part == Part::Stream);
@@ -288,5 +373,24 @@ impl Layout {
         let columns: Vec<&str> =
             self.columns.iter().map(|column| column.expression.as_str()).collect();
         columns.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_divided_as_it_was_joined() {
+        let parts = |id: &str, count| divided(id, count);
+        let some = |parts: &[&str]| Some(parts.iter().map(|&part| part.to_owned()).collect());
+        assert_eq!(parts("account/ACC-1", 2), some(&["account", "ACC-1"]));
+        assert_eq!(parts(r"a\/b\\/c/d\e", 2), some(&[r"a/b\", r"c/d\e"]));
+        assert_eq!(parts("ledger/", 2), some(&["ledger", ""]));
+        assert_eq!(parts("a/b/c", 3), some(&["a", "b", "c"]));
+        assert_eq!(parts("whole/as/it is", 1), some(&["whole/as/it is"]));
+        for none in ["account", r"a\b/c", r"a\"] {
+            assert_eq!(parts(none, 2), None, "{none}");
+        }
     }
 }

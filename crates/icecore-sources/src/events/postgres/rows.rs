@@ -14,8 +14,8 @@ use std::collections::HashSet;
 const RECORD_BYTES_BEYOND_VALUES_MAX: usize = 64;
 
 /// The members that say that a payload or a type, which every record has, is null: empty ones exist.
-const NULL_PAYLOAD: &str = "payload_is_null";
-const NULL_TYPE: &str = "type_is_null";
+pub(super) const NULL_PAYLOAD: &str = "payload_is_null";
+pub(super) const NULL_TYPE: &str = "type_is_null";
 
 /// How rows become events.
 #[derive(Clone, Debug)]

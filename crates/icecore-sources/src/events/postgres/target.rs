@@ -2,10 +2,15 @@
 //! sees the store as it was, or complete and verified.
 //!
 //! In a database that has no such store, it is made with the statements that the snapshot keeps.
-//! One that is there has to be empty, and keeps its tables, triggers and migrations; its triggers
-//! are switched off while rows are loaded, since they would change or refuse these.
+//! One that is there keeps its tables, triggers and migrations; its triggers
+//! are switched off while rows are loaded, since they would change or refuse these. It has to be empty
+//! if all of a store is restored; chosen streams go beside others.
 
+mod beside;
 mod columns;
+mod consumers;
+mod copy_text;
+mod emmett;
 mod encode;
 mod eventcore;
 mod failure;
@@ -14,8 +19,11 @@ mod frame;
 mod given;
 mod jsonb;
 mod load;
+mod namespace;
 mod order;
+mod spread;
 mod sqlite;
+mod staged;
 mod store;
 mod value;
 
@@ -23,12 +31,13 @@ use super::connect::{ConnectionSettings, connect};
 use super::query::Session;
 use super::source::KIND;
 use async_trait::async_trait;
+use beside::{load_of_streams, parts_of};
 use encode::RowEncoder;
 use failure::unsuitable;
 use given::Given;
 use icecore::target::{
-    Encoded, EventEncoder, EventWriter, RestoreEnd, Target, TargetError, TargetErrorKind,
-    TargetRequest, Written,
+    Encoded, EventEncoder, EventWriter, RestoreEnd, StreamEnd, Target, TargetError,
+    TargetErrorKind, TargetRequest, Written,
 };
 use load::{Loader, load};
 use std::sync::Arc;
@@ -79,6 +88,10 @@ impl Target for PostgresTarget {
         KIND
     }
 
+    fn takes_streams_beside_others(&self) -> bool {
+        true
+    }
+
     async fn open(&self, request: &TargetRequest) -> Result<Box<dyn EventWriter>, TargetError> {
         let given = Given::of(request)?;
         let session = self.begin().await?;
@@ -87,7 +100,13 @@ impl Target for PostgresTarget {
         for table in &store.before {
             load(&session, table).await?;
         }
-        let encoder = RowEncoder { columns: store.columns.clone(), with_positions: request.whole };
+        // Of streams that have the same id there as here, there is none.
+        let renamed = request.streams.iter().find(|stream| stream.stream != stream.source);
+        let renamed = renamed.map(|stream| stream.stream.as_str());
+        for table in &store.of_streams {
+            load_of_streams(&session, table, renamed).await?;
+        }
+        let encoder = encoder(&store, &given, renamed)?;
         let loader = Loader::begin(&session, &store).await?;
         Ok(Box::new(PostgresWriter {
             session,
@@ -98,6 +117,28 @@ impl Target for PostgresTarget {
             is_whole: request.whole,
         }))
     }
+}
+
+/// What makes rows of events for a store.
+fn encoder(store: &Store, given: &Given, renamed: Option<&str>) -> Result<RowEncoder, TargetError> {
+    let (columns, schema) = (store.columns.clone(), store.layout.schema);
+    let new_parts = match renamed {
+        Some(id) if columns.has_one_stream => {
+            return Err(unsuitable(format!(
+                "{schema}: all events are in one stream, which has no name to be changed to '{id}'"
+            )));
+        }
+        Some(id) if !columns.stream_parts.is_empty() => parts_of(id, columns.stream_parts.len())?,
+        _ => Vec::new(),
+    };
+    let skipped = store.ends.iter().filter(|(_, end)| **end == StreamEnd::Skipped);
+    Ok(RowEncoder {
+        compared: store.is_beside.then(|| columns.is_compared_beside()),
+        columns,
+        skipped: skipped.map(|(stream, _)| stream.clone()).collect(),
+        new_parts,
+        tells_nulls: given.store.is_some(),
+    })
 }
 
 impl PostgresTarget {
@@ -137,6 +178,10 @@ struct PostgresWriter {
 
 #[async_trait]
 impl EventWriter for PostgresWriter {
+    fn end_of(&self, stream: &str) -> StreamEnd {
+        self.store.ends.get(stream).copied().unwrap_or_default()
+    }
+
     fn encoder(&self) -> Arc<dyn EventEncoder> {
         Arc::clone(&self.encoder) as Arc<dyn EventEncoder>
     }

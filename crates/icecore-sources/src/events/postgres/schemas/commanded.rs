@@ -26,9 +26,10 @@ const LINK_COLUMNS: [&str; 5] =
 /// Links that follow from no event: neither those to its own stream, nor to `$all`, stream 0.
 const FURTHER_LINKS: &str =
     "k.stream_id <> 0 AND k.stream_id IS DISTINCT FROM k.original_stream_id";
+const SNAPSHOTS: &str = "snapshots";
 const TABLES: [(&str, Role); 4] = [
     ("subscriptions", Role::Checkpoints),
-    ("snapshots", Role::States),
+    (SNAPSHOTS, Role::States),
     ("schema_migrations", Role::Migrations),
     (STREAMS, Role::Other),
 ];
@@ -61,10 +62,14 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
     ];
     columns.extend(catalog.members(&events, &PARTS));
     let mut tables = KeptTable::present(catalog, namespace, &TABLES);
+    KeptTable::name_streams(&mut tables, STREAMS, &["stream_uuid"]);
+    KeptTable::name_streams(&mut tables, SNAPSHOTS, &["source_uuid"]);
+    for table in tables.iter_mut().filter(|table| table.name == streams) {
+        table.preset = Some("k.stream_id = 0");
+    }
     tables.push(KeptTable {
-        name: links.clone(),
-        role: Role::Other,
         condition: Some(FURTHER_LINKS.to_owned()),
+        ..KeptTable::new(links.clone(), Role::Other)
     });
     Layout {
         schema: SCHEMA,

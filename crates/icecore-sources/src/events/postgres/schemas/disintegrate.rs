@@ -11,14 +11,12 @@
 
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
-    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role,
+    Column, IdentityHash, KeptTable, Layout, Name, ONE_STREAM, Order, Part, Role,
 };
 
 pub(super) const SCHEMA: &str = "disintegrate";
 const EVENTS: &str = "event";
 const COLUMNS: [&str; 4] = ["event_id", "event_type", "payload", "inserted_at"];
-/// The stream of all events.
-const STREAM: &str = "'all'";
 const TABLES: [(&str, Role); 2] =
     [("event_listener", Role::Checkpoints), ("snapshot", Role::States)];
 
@@ -31,7 +29,7 @@ pub(super) fn recognise(catalog: &Catalog) -> Vec<Layout> {
 fn layout(catalog: &Catalog, namespace: &str) -> Layout {
     let events = Name::new(namespace, EVENTS);
     let mut columns = vec![
-        Column::new(format!("{STREAM}::text"), Part::Stream),
+        Column::new(ONE_STREAM, Part::Stream),
         Column::of_events("event_id", Part::Version),
         Column::of_events("event_type", Part::Type),
         Column::of_events("event_id", Part::Id),

@@ -4,14 +4,14 @@
 //! archived can begin anew under its name: what tells the two apart is the member `is_archived`.
 //! Global positions have gaps, may be null, and are not in the order of commits.
 //!
-//! `transaction_id` is in no record: it is a number of one cluster, which differs in every copy, and
-//! a restore has to write others.
+//! `transaction_id` tells which events were one transaction, and in which order readers want them. It
+//! is a number of one cluster: a restore into a younger one has to write others.
 //!
 //! Source: `src/packages/emmett-postgresql` of <https://github.com/event-driven-io/emmett>, 0.42.0.
 
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
-    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role, joined_parts,
+    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role,
 };
 
 pub(super) const SCHEMA: &str = "emmett";
@@ -29,23 +29,25 @@ const COLUMNS: [&str; 11] = [
     "message_data",
     "message_metadata",
 ];
-/// What a record has by other names, and what it must not have.
-const PARTS: [&str; 8] = [
+/// What a record has by other names.
+const PARTS: [&str; 7] = [
     "stream_position",
     "global_position",
-    "transaction_id",
     "created",
     "message_id",
     "message_type",
     "message_data",
     "message_metadata",
 ];
+/// What names a stream.
+const STREAM: [&str; 2] = ["partition", "stream_id"];
+const STREAMS: &str = "emt_streams";
 const TABLES: [(&str, Role); 5] = [
     ("emt_processors", Role::Checkpoints),
     // Of databases that were upgraded from versions before 0.42.
     ("emt_subscriptions", Role::Checkpoints),
     ("emt_projections", Role::Other),
-    ("emt_streams", Role::Other),
+    (STREAMS, Role::Other),
     ("dmb_migrations", Role::Migrations),
 ];
 
@@ -58,7 +60,7 @@ pub(super) fn recognise(catalog: &Catalog) -> Vec<Layout> {
 fn layout(catalog: &Catalog, namespace: &str) -> Layout {
     let messages = Name::new(namespace, MESSAGES);
     let mut columns = vec![
-        Column::new(joined_parts(&["e.partition", "e.stream_id"]), Part::Stream),
+        Column::joined_stream(&STREAM),
         Column::of_events("stream_position", Part::Version),
         Column::of_events("message_type", Part::Type),
         Column::of_events("message_id", Part::Id),
@@ -68,6 +70,8 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
         Column::of_events("global_position", Part::Position),
     ];
     columns.extend(catalog.members(&messages, &PARTS));
+    let mut tables = KeptTable::present(catalog, namespace, &TABLES);
+    KeptTable::name_streams(&mut tables, STREAMS, &STREAM);
     Layout {
         schema: SCHEMA,
         description: format!("Emmett, in schema {namespace}"),
@@ -84,6 +88,6 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
         order: Order::Table,
         // As the store's own readers do.
         sorted_by: vec!["e.transaction_id".to_owned(), "e.global_position".to_owned()],
-        tables: KeptTable::present(catalog, namespace, &TABLES),
+        tables,
     }
 }

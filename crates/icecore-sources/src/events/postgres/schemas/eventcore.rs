@@ -61,6 +61,8 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
     } else {
         Order::Table
     };
+    let events = Name::new(namespace, EVENTS);
+    columns.extend(catalog.members(&events, &COLUMNS));
     Layout {
         schema: SCHEMA,
         description: match order {
@@ -69,7 +71,7 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
                 format!("EventCore with its delivery table, in schema {namespace}")
             }
         },
-        events: Name::new(namespace, EVENTS),
+        events,
         joined: String::new(),
         columns,
         identity: vec![

@@ -5,15 +5,13 @@
 
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
-    Column, IdentityHash, Layout, Name, Order, Part, joined_parts,
+    Column, IdentityHash, Layout, Name, ONE_STREAM, Order, Part, joined_parts,
 };
 use postgres_protocol::escape::escape_identifier;
 
 pub(super) const SCHEMA: &str = "mapping";
 /// Most names that a message lists.
 const LISTED_MAX: usize = 30;
-/// The stream of all events, where no column says which.
-const ONE_STREAM: &str = "'all'::text";
 
 /// Which columns of a table are what of an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
-    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role, joined_parts,
+    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role,
 };
 
 pub(super) const SCHEMA: &str = "marten";
@@ -38,13 +38,13 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
     let has_binary = catalog.has_column(&events, BINARY);
     let mut parts = vec!["seq_id", "id", "version", "data", BINARY, "type", "timestamp"];
     let stream = if has_tenants {
-        joined_parts(&["e.tenant_id", "e.stream_id"])
+        Column::joined_stream(&["tenant_id", "stream_id"])
     } else {
         parts.push("stream_id");
-        "e.stream_id::text".to_owned()
+        Column::text_of_events("stream_id", Part::Stream)
     };
     let mut columns = vec![
-        Column::new(stream, Part::Stream),
+        stream,
         Column::of_events("version", Part::Version),
         Column::of_events("type", Part::Type),
         Column::of_events("id", Part::Id),
@@ -58,6 +58,9 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
     }
     columns.push(Column::of_events("seq_id", Part::Position));
     columns.extend(catalog.members(&events, &parts));
+    let mut tables = KeptTable::present(catalog, namespace, &TABLES);
+    let named_by: &[&str] = if has_tenants { &["tenant_id", "id"] } else { &["id"] };
+    KeptTable::name_streams(&mut tables, STREAMS, named_by);
     let tenants = if has_tenants { " with tenants" } else { "" };
     Layout {
         schema: SCHEMA,
@@ -73,6 +76,6 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
         ],
         order: Order::Table,
         sorted_by: vec!["e.seq_id".to_owned()],
-        tables: KeptTable::present(catalog, namespace, &TABLES),
+        tables,
     }
 }

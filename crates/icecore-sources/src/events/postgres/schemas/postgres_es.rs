@@ -8,7 +8,7 @@
 
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
-    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role, joined_parts,
+    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role,
 };
 
 pub(super) const SCHEMA: &str = "postgres-es";
@@ -24,7 +24,10 @@ const COLUMNS: [&str; 7] = [
 ];
 /// What a record has by other names: all else is a member, parts of the stream too.
 const PARTS: [&str; 4] = ["sequence", "event_type", "payload", "metadata"];
-const TABLES: [(&str, Role); 1] = [("snapshots", Role::States)];
+/// What an aggregate is named by, which is a stream.
+const AGGREGATE: [&str; 2] = ["aggregate_type", "aggregate_id"];
+const SNAPSHOTS: &str = "snapshots";
+const TABLES: [(&str, Role); 1] = [(SNAPSHOTS, Role::States)];
 
 /// The stores that are there.
 pub(super) fn recognise(catalog: &Catalog) -> Vec<Layout> {
@@ -35,13 +38,15 @@ pub(super) fn recognise(catalog: &Catalog) -> Vec<Layout> {
 fn layout(catalog: &Catalog, namespace: &str) -> Layout {
     let events = Name::new(namespace, EVENTS);
     let mut columns = vec![
-        Column::new(joined_parts(&["e.aggregate_type", "e.aggregate_id"]), Part::Stream),
+        Column::joined_stream(&AGGREGATE),
         Column::of_events("sequence", Part::Version),
         Column::of_events("event_type", Part::Type),
         Column::of_events("payload", Part::Payload),
         Column::of_events("metadata", Part::Metadata),
     ];
     columns.extend(catalog.members(&events, &PARTS));
+    let mut tables = KeptTable::present(catalog, namespace, &TABLES);
+    KeptTable::name_streams(&mut tables, SNAPSHOTS, &AGGREGATE);
     Layout {
         schema: SCHEMA,
         description: format!("postgres-es, in schema {namespace}"),
@@ -59,6 +64,6 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
             "e.aggregate_id COLLATE \"C\"".to_owned(),
             "e.sequence".to_owned(),
         ],
-        tables: KeptTable::present(catalog, namespace, &TABLES),
+        tables,
     }
 }

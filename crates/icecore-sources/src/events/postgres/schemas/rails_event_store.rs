@@ -69,7 +69,7 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
     let further =
         format!("EXISTS (SELECT FROM {links} l WHERE l.event_id = k.event_id AND l.id < k.id)");
     let mut tables = KeptTable::present(catalog, namespace, &TABLES);
-    tables.push(KeptTable { name: links, role: Role::Other, condition: Some(further) });
+    tables.push(KeptTable { condition: Some(further), ..KeptTable::new(links, Role::Other) });
     Layout {
         schema: SCHEMA,
         description: format!("Rails Event Store, in schema {namespace}"),

@@ -1,27 +1,48 @@
 //! Which column takes which part of an event.
+//!
+//! A part that is in another table, such as the stream in one of streams, has a column in the table
+//! of rows on their way alone (`spread` says where it goes from there). A part that follows from
+//! others, such as a stream that is joined of members, has none.
 
-use super::failure::unsuitable;
-use super::given::Given;
-use crate::events::postgres::layout::{self, Layout, Order, Part};
-use crate::events::postgres::query::Session;
+mod found;
+
+use crate::events::postgres::layout::Part;
 use crate::events::postgres::value::Encoding;
-use icecore::target::TargetError;
-use postgres_protocol::escape::escape_identifier;
+
+/// The columns of parts that are in no column of the table of events.
+pub(super) const STREAM: &str = "icecore_stream";
+pub(super) const VERSION: &str = "icecore_version";
+pub(super) const POSITION: &str = "icecore_position";
+
+/// The type of numbers of transactions.
+const TRANSACTION: &str = "xid8";
 
 /// How events become rows.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
-    pub(super) columns: Vec<TargetColumn>,
+    pub(super) all: Vec<TargetColumn>,
     /// The table of positions, if there is one of its own.
     pub(super) positions: Option<Positions>,
+    /// The columns that a stream's id is divided over: they are members, and get the parts of
+    /// another id.
+    pub(super) stream_parts: Vec<String>,
+    /// Whether the id of a stream is in no column at all.
+    pub(super) has_one_stream: bool,
+    /// What rows are read back from.
+    from: String,
 }
 
-/// A column of the table of events.
+/// A column for a part of events.
 #[derive(Clone, Debug)]
 pub(super) struct TargetColumn {
     pub(super) part: Part,
-    /// As SQL takes it.
+    /// Its name, as SQL takes it.
     pub(super) identifier: String,
+    /// What reads it back.
+    expression: String,
+    place: Place,
+    /// Whether it has positions, whatever else these are.
+    is_position: bool,
     /// How its values are sent.
     pub(super) encoding: Encoding,
     /// The type that texts are cast to, if it has no encoding of ours.
@@ -29,6 +50,39 @@ pub(super) struct TargetColumn {
     pub(super) is_nullable: bool,
     /// Whether what is sent is JSON as PostgreSQL prints it.
     pub(super) is_canonical: bool,
+    /// Of a payload: which member tells that it is in another column, and is what this one has; or
+    /// that it is in this one.
+    pub(super) payload: PayloadPlace,
+    /// What gives a value to events that go beside others, instead of theirs.
+    dealt: Option<Dealt>,
+}
+
+/// Where a column is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In the table of events.
+    Events,
+    /// In that of rows on their way alone.
+    Staged,
+}
+
+/// Which of several columns a payload is in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum PayloadPlace {
+    #[default]
+    Always,
+    /// Unless there is this member, whose value takes its place.
+    Unless(String),
+    /// Only if there is this member.
+    If(String),
+}
+
+/// What deals the values of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Dealt {
+    /// Its default, or whoever fills the table that it is in.
+    Default,
+    Expression(String),
 }
 
 /// The columns of a table of positions: the position, and that which it shares with the events.
@@ -42,162 +96,106 @@ pub(super) struct Positions {
     pub(super) index: usize,
 }
 
-/// What the database says of a column.
-struct Described {
-    name: String,
-    sql_type: String,
-    is_nullable: bool,
-    has_default: bool,
-    is_generated: bool,
-}
-
 impl Columns {
-    /// The columns of a store in the target database.
-    pub(super) async fn of(
-        session: &Session,
-        layout: &Layout,
-        given: &Given,
-    ) -> Result<Self, TargetError> {
-        let described = describe(session, layout).await?;
-        let mut columns = Vec::new();
-        for column in &layout.columns {
-            let has_own_table = matches!(layout.order, Order::Position { .. });
-            if column.part == Part::Position && has_own_table {
-                continue;
-            }
-            let identifier = column.identifier().ok_or_else(|| {
-                let (schema, part) = (layout.schema, &column.part);
-                unsuitable(format!("{schema}: {part} is in no column of its own to restore it to"))
-            })?;
-            let found = described.iter().find(|it| escape_identifier(&it.name) == identifier);
-            let found = found.ok_or_else(|| {
-                unsuitable(format!("{} has no column {identifier}", layout.events))
-            })?;
-            if found.is_generated {
-                continue;
-            }
-            columns.push(TargetColumn {
-                part: column.part.clone(),
-                identifier: identifier.to_owned(),
-                encoding: Encoding::Text,
-                cast: Some(found.sql_type.clone()),
-                is_nullable: found.is_nullable,
-                is_canonical: given.is_canonical(&found.name),
-            });
-        }
-        require_place_for_members(layout, given, &columns)?;
-        let is_taken = |it: &Described| {
-            let identifier = escape_identifier(&it.name);
-            it.is_nullable
-                || it.has_default
-                || it.is_generated
-                || columns.iter().any(|column| column.identifier == identifier)
-        };
-        if let Some(needed) = described.iter().find(|it| !is_taken(it)) {
-            let (table, column) = (&layout.events, &needed.name);
-            return Err(unsuitable(format!(
-                "{table} requires a value in its column {column}, and the snapshot has none"
-            )));
-        }
-        let identifiers: Vec<&str> = columns.iter().map(|it| it.identifier.as_str()).collect();
-        let sql = format!("SELECT {} FROM {}", identifiers.join(", "), layout.events);
-        let statement = session.describe(&sql, "look at the columns").await?;
-        for (column, described) in columns.iter_mut().zip(statement.columns()) {
-            if let Some(encoding) = Encoding::of(described.type_()) {
-                (column.encoding, column.cast) = (encoding, None);
-            }
-        }
-        let positions = positions(session, layout, &columns).await?;
-        Ok(Self { columns, positions })
-    }
-
-    /// The columns of the events, as a list.
+    /// The columns of rows on their way, as a list.
     pub(super) fn list(&self) -> String {
-        let columns: Vec<&str> = self.columns.iter().map(|it| it.identifier.as_str()).collect();
+        let columns: Vec<&str> = self.all.iter().map(|it| it.identifier.as_str()).collect();
         columns.join(", ")
     }
 
-    /// The same, in types whose encodings are ours.
-    pub(super) fn expressions(&self) -> String {
-        let expression = |column: &TargetColumn| match column.cast {
-            None => column.identifier.clone(),
-            Some(_) => format!("{}::text AS {0}", column.identifier),
-        };
-        let expressions: Vec<String> = self.columns.iter().map(expression).collect();
-        expressions.join(", ")
+    /// A query of all rows, in types whose encodings are ours.
+    pub(super) fn query(&self) -> String {
+        let expressions: Vec<String> = self.all.iter().map(TargetColumn::named).collect();
+        format!("SELECT {} FROM {}", expressions.join(", "), self.from)
     }
 
-    /// From the types whose encodings are ours, to those of the table.
-    pub(super) fn casts(&self) -> String {
-        let cast = |column: &TargetColumn| match &column.cast {
-            None => column.identifier.clone(),
-            Some(sql_type) => format!("{}::{sql_type}", column.identifier),
-        };
-        let casts: Vec<String> = self.columns.iter().map(cast).collect();
-        casts.join(", ")
+    /// The same of events that went beside others, and of what was not dealt to them anew.
+    pub(super) fn query_beside(&self, condition: &str) -> String {
+        let kept = self.all.iter().filter(|column| column.dealt.is_none());
+        let expressions: Vec<String> = kept.map(TargetColumn::named).collect();
+        format!("SELECT {} FROM {} WHERE {condition}", expressions.join(", "), self.from)
     }
 
-    /// Whether some values cannot be copied into the table directly.
-    pub(super) fn needs_casts(&self) -> bool {
-        self.columns.iter().any(|column| column.cast.is_some())
+    /// Which columns are compared after events went beside others.
+    pub(super) fn is_compared_beside(&self) -> Vec<bool> {
+        self.all.iter().map(|column| column.dealt.is_none()).collect()
     }
-}
 
-/// Refuses a table without a column for members that events of the snapshot have.
-fn require_place_for_members(
-    layout: &Layout,
-    given: &Given,
-    columns: &[TargetColumn],
-) -> Result<(), TargetError> {
-    let members = given.store.iter().flat_map(|store| &store.members);
-    let has_place = |member: &&String| {
-        columns.iter().any(|column| matches!(&column.part, Part::Member(name) if name == *member))
-    };
-    let missing: Vec<&str> =
-        members.filter(|member| !has_place(member)).map(String::as_str).collect();
-    if missing.is_empty() {
-        return Ok(());
+    /// What sorts rows on their way by the positions that they had.
+    fn order_of_positions(&self) -> String {
+        let number = |column: &&TargetColumn| column.cast.as_deref() == Some(TRANSACTION);
+        let numbers = self.all.iter().filter(number);
+        let numbers = numbers.map(|column| format!("{}::{TRANSACTION}, ", column.identifier));
+        let positions = self.all.iter().filter(|column| column.is_position);
+        let positions = positions.map(|column| format!("{}, ", column.identifier));
+        numbers.chain(positions).chain(["ctid".to_owned()]).collect()
     }
-    let (table, missing) = (&layout.events, missing.join(", "));
-    Err(unsuitable(format!("{table} has no column for what the snapshot's events have: {missing}")))
-}
 
-async fn describe(session: &Session, layout: &Layout) -> Result<Vec<Described>, TargetError> {
-    let sql = format!(
-        "SELECT attname::text, format_type(atttypid, atttypmod), attnotnull, \
-                atthasdef OR attidentity <> '', attgenerated <> '' \
-         FROM pg_attribute \
-         WHERE attrelid = {}::regclass AND attnum > 0 AND NOT attisdropped",
-        layout.events.literal()
-    );
-    let rows = session.rows(&sql, "look at the columns").await?;
-    let described = rows.iter().map(|row| Described {
-        name: row.get(0),
-        sql_type: row.get(1),
-        is_nullable: !row.get::<_, bool>(2),
-        has_default: row.get(3),
-        is_generated: row.get(4),
-    });
-    Ok(described.collect())
-}
-
-async fn positions(
-    session: &Session,
-    layout: &Layout,
-    columns: &[TargetColumn],
-) -> Result<Option<Positions>, TargetError> {
-    let Order::Position(layout::Positions { table, column, shared, .. }) = &layout.order else {
-        return Ok(None);
-    };
-    let (column, shared) = (escape_identifier(column), escape_identifier(shared));
-    let sql = format!("SELECT {column} FROM {table}");
-    let statement = session.describe(&sql, "look at the positions").await?;
-    let encoding = statement.columns().first().and_then(|it| Encoding::of(it.type_()));
-    let index = columns.iter().position(|it| it.identifier == shared && it.cast.is_none());
-    match (encoding, index) {
-        (Some(encoding), Some(index)) => {
-            Ok(Some(Positions { table: table.to_string(), column, shared, encoding, index }))
+    /// The statement that puts rows on their way into the table of events, in their order; beside
+    /// others, they get values of their own where values are dealt.
+    pub(super) fn insert(&self, table: &str, staged: &str, is_beside: bool) -> String {
+        let of_events = self.all.iter().filter(|column| column.place == Place::Events);
+        let (mut list, mut values) = (Vec::new(), Vec::new());
+        for column in of_events {
+            let value = match (&column.dealt, &column.cast) {
+                (Some(Dealt::Default), _) if is_beside => continue,
+                (Some(Dealt::Expression(dealt)), _) if is_beside => dealt.clone(),
+                (_, None) => format!("r.{}", column.identifier),
+                (_, Some(sql_type)) => format!("r.{}::{sql_type}", column.identifier),
+            };
+            list.push(column.identifier.as_str());
+            values.push(value);
         }
-        _ => Err(unsuitable(format!("{table} does not keep positions as icecore knows them"))),
+        let order = if is_beside { self.order_of_positions() } else { "ctid".to_owned() };
+        let rows = format!("SELECT * FROM {staged} ORDER BY {order}");
+        format!(
+            "INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM ({rows}) r",
+            list.join(", "),
+            values.join(", ")
+        )
+    }
+
+    /// Whether rows cannot be copied into the table directly.
+    pub(super) fn needs_staging(&self) -> bool {
+        self.all.iter().any(|column| column.cast.is_some() || column.place == Place::Staged)
+    }
+
+    /// Whether values of some columns are dealt anew to events that go beside others.
+    pub(super) fn deals(&self) -> bool {
+        let is_dealt =
+            |column: &TargetColumn| column.place == Place::Events && column.dealt.is_some();
+        self.all.iter().any(is_dealt)
+    }
+
+    /// The column of events' ids, if it is one of the table of events.
+    pub(super) fn id(&self) -> Option<&TargetColumn> {
+        let mut columns = self.all.iter();
+        columns.find(|column| {
+            column.part == Part::Id && column.place == Place::Events && column.dealt.is_none()
+        })
+    }
+
+    /// Whether there is a place for a member.
+    pub(super) fn has_place(&self, member: &str) -> bool {
+        self.all.iter().any(|column| {
+            let is_of_payload =
+                matches!(&column.payload, PayloadPlace::Unless(name) if name == member);
+            is_of_payload || matches!(&column.part, Part::Member(name) if name == member)
+        })
+    }
+}
+
+impl TargetColumn {
+    /// Whether its values are JSON, of which null is one.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self.encoding, Encoding::Json | Encoding::Jsonb)
+    }
+
+    /// What reads it back, under its name.
+    fn named(&self) -> String {
+        match self.cast {
+            None => format!("{} AS {}", self.expression, self.identifier),
+            Some(_) => format!("({})::text AS {}", self.expression, self.identifier),
+        }
     }
 }

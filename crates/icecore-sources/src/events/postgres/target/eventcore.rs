@@ -7,7 +7,7 @@ use crate::events::postgres::query::{QueryError, Session};
 use postgres_protocol::escape::escape_literal;
 
 const SCHEMA: &str = "eventcore";
-const FRONTIER: &str = "eventcore_projection_delivery_frontier";
+pub(super) const FRONTIER: &str = "eventcore_projection_delivery_frontier";
 const CHECKPOINTS: &str = "eventcore_subscription_versions";
 const PROGRESS: &str = "eventcore_projection_progress";
 
@@ -19,15 +19,16 @@ pub(super) fn is_frontier(table: &Name) -> bool {
     table.relation == FRONTIER
 }
 
-/// Sets the frontier to the last position, unless it came with the snapshot.
+/// Sets the frontier to the last position, unless it came with the snapshot. Beside others, events got
+/// positions that it knows.
 pub(super) async fn settle_frontier(
     session: &Session,
     layout: &Layout,
     mut loads: impl Iterator<Item = &Load>,
-    is_whole: bool,
+    is_beside: bool,
 ) -> Result<(), QueryError> {
     let Some(positions) = positions(layout) else { return Ok(()) };
-    if is_whole && loads.any(|load| is_frontier(&load.table.name)) {
+    if is_beside || loads.any(|load| is_frontier(&load.table.name)) {
         return Ok(());
     }
     let frontier = Name::new(&layout.events.namespace, FRONTIER);

@@ -8,9 +8,21 @@ use tokio_postgres::error::SqlState;
 /// Source: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 const OF_VALUES: [&str; 2] = ["22", "23"];
 
+/// What tables may need that is not made with them: types and functions.
+const MISSING: [SqlState; 2] = [SqlState::UNDEFINED_OBJECT, SqlState::UNDEFINED_FUNCTION];
+
 /// The store cannot hold what the snapshot has.
 pub(super) fn unsuitable(message: impl Into<String>) -> TargetError {
     TargetError::new(TargetErrorKind::Unsuitable, message)
+}
+
+/// An event cannot be there twice.
+pub(super) fn of_another_stream(store: &str, id: &str, stream: &str) -> TargetError {
+    let message = format!(
+        "{store}: event {id} is there already, in stream '{stream}', and an event's id can be in a \
+         store only once: the stream was restored under another id before, or its original is there"
+    );
+    TargetError::new(TargetErrorKind::EventIsThere, message)
 }
 
 impl From<QueryError> for TargetError {
@@ -25,6 +37,9 @@ impl From<QueryError> for TargetError {
         } else if *code == SqlState::INSUFFICIENT_PRIVILEGE {
             let needed = "the user that restores must own the store's tables, or may create them";
             (TargetErrorKind::Unwritable, format!("{} ({needed})", database.message()))
+        } else if MISSING.contains(code) {
+            let needed = "make it there first; if it belongs to an extension: CREATE EXTENSION";
+            (TargetErrorKind::Unsuitable, format!("{} ({needed})", database.message()))
         } else if *code == SqlState::LOCK_NOT_AVAILABLE {
             let reason = "something else uses the store's tables: stop what writes to them";
             (TargetErrorKind::Unwritable, reason.to_owned())

@@ -5,10 +5,10 @@ use super::failure::unsuitable;
 use super::given::{Given, Sequence};
 use super::load::{Loader, load, verify};
 use super::store::Store;
-use super::{PostgresWriter, eventcore, given};
-use crate::events::postgres::layout::{Layout, Name};
+use super::{PostgresWriter, beside, consumers, emmett, eventcore, given, namespace};
+use crate::events::postgres::layout::{Layout, Name, Order};
 use crate::events::postgres::query::Session;
-use icecore::target::{RestoreEnd, TargetError, TargetErrorKind, Written};
+use icecore::target::{RestoreEnd, StreamEnd, TargetError, TargetErrorKind, Written};
 
 /// Completes and commits; after an error, nothing was changed, unless it says so.
 pub(super) async fn finish(
@@ -49,7 +49,8 @@ async fn complete(
     loader: &mut Loader,
     is_whole: bool,
 ) -> Result<Vec<String>, TargetError> {
-    loader.flush(session).await?;
+    const MAKE: &str = "make the indexes, constraints and triggers";
+    loader.finish(session).await?;
     let mut notes = std::mem::take(&mut store.notes);
     for table in &store.after {
         load(session, table).await?;
@@ -57,31 +58,60 @@ async fn complete(
     if let Some(described) = given.store.as_ref().filter(|_| is_whole) {
         for sequence in &described.sequences {
             let (last, is_called) = (sequence.last_value, sequence.is_called);
-            let name = sequence.name_in(described, &store.layout).literal();
-            let sql = format!("SELECT setval({name}::regclass, {last}, {is_called})");
+            let name = sequence.name_in(described, &store.layout);
+            // That alone would stay if the transaction failed; a sequence that was begun anew in it
+            // does not.
+            let sql = format!(
+                "ALTER SEQUENCE {name} RESTART; \
+                 SELECT setval({}::regclass, {last}, {is_called})",
+                name.literal()
+            );
             session.execute(&sql, "set a sequence").await?;
         }
     }
     let loads = || store.before.iter().chain(&store.after);
-    eventcore::settle_frontier(session, &store.layout, loads(), is_whole).await?;
+    eventcore::settle_frontier(session, &store.layout, loads(), store.is_beside).await?;
     if store.is_new {
         let Some(post_data) = &given.post_data else {
             return Err(unsuitable("the snapshot has no statements that make its indexes"));
         };
-        session.execute(post_data, "make the indexes, constraints and triggers").await?;
+        let was = given.store.as_ref().map_or("", |store| store.namespace.as_str());
+        let namespace = &store.layout.events.namespace;
+        namespace::execute_in(session, was, namespace, post_data, MAKE).await?;
     }
+    // No trigger can be switched while a constraint waits to be checked.
+    session.execute("SET CONSTRAINTS ALL IMMEDIATE", "check the constraints").await?;
     for statement in &store.switch_on {
         session.execute(statement, "switch the triggers on again").await?;
     }
-    session.execute("SET CONSTRAINTS ALL IMMEDIATE", "check the constraints").await?;
     let verified = loads().filter(|load| is_whole || !eventcore::is_frontier(&load.table.name));
-    verify(session, &store.layout.events, &store.columns, &loader.written, verified).await?;
+    let restored = if store.is_beside { Some(beside::is_restored(&store.layout)?) } else { None };
+    let (events, restored) = (&store.layout.events, restored.as_deref());
+    verify(session, events, &store.columns, restored, &loader.written, verified).await?;
+    notes.extend(emmett::settle_transactions(session, store, is_whole).await?);
     if loader.written.has_renamed {
         let ids = "renamed events keep their ids, and whatever else names the old stream";
         notes.push(ids.to_owned());
     }
+    if store.is_beside && loader.written.events.rows > 0 && has_positions(store) {
+        let dealt =
+            "the store deals positions: those of the restored events follow all that were there";
+        notes.push(dealt.to_owned());
+    }
+    if store.ends.values().any(|end| *end == StreamEnd::Replaced) && has_positions(store) {
+        let gaps = "positions of the events that were replaced are not dealt again";
+        notes.push(gaps.to_owned());
+    }
+    if is_whole {
+        notes.extend(consumers::notes(session, &store.layout).await?);
+    }
     notes.extend(eventcore::notes(session, &store.layout).await?);
     Ok(notes)
+}
+
+/// Whether events have positions that the store deals.
+fn has_positions(store: &Store) -> bool {
+    store.columns.deals() || matches!(store.layout.order, Order::Position(_))
 }
 
 impl Sequence {

@@ -131,11 +131,11 @@ impl Given {
         self.store.as_ref().is_some_and(of_column)
     }
 
-    /// The tables that the snapshot knows of, in the namespace that it is of.
-    pub(super) fn names(&self) -> Vec<Name> {
+    /// The tables that the snapshot knows of, in a namespace.
+    pub(super) fn names(&self, namespace: &str) -> Vec<Name> {
         let Some(store) = &self.store else { return Vec::new() };
         let kept = self.tables.iter().map(|table| table.relation.as_str());
         let relations = [store.table.as_str()].into_iter().chain(kept);
-        relations.map(|relation| Name::new(&store.namespace, relation)).collect()
+        relations.map(|relation| Name::new(namespace, relation)).collect()
     }
 }

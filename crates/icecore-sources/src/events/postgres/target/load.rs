@@ -2,6 +2,7 @@
 
 use super::columns::Columns;
 use super::frame::{Frame, Rows, Sum};
+use super::staged::{STAGED, Staged};
 use super::store::{Load, Store};
 use crate::events::postgres::copy::{RowSplitter, SIGNATURE, rows};
 use crate::events::postgres::layout::Name;
@@ -24,9 +25,6 @@ const COPY_BYTES_MAX: usize = 64 << 20;
 /// How much of what is read back is looked at before others get their turn, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Where rows wait whose values have to be cast.
-const STAGED: &str = "pg_temp.icecore_restored";
-
 /// Flags and the length of an extension, after the signature.
 const HEADER_REST: [u8; 8] = [0; 8];
 const TRAILER: [u8; 2] = (-1i16).to_be_bytes();
@@ -35,7 +33,8 @@ const TRAILER: [u8; 2] = (-1i16).to_be_bytes();
 pub(super) struct Loader {
     events: String,
     positions: Option<String>,
-    casts: Option<String>,
+    /// What is done with rows that wait, if they do.
+    staged: Option<Staged>,
     sink: Option<Pin<Box<CopyInSink<Bytes>>>>,
     /// What was copied in since the statement began, in bytes.
     copied: usize,
@@ -72,31 +71,16 @@ impl Loader {
     pub(super) async fn begin(session: &Session, store: &Store) -> Result<Self, TargetError> {
         let (table, columns) = (&store.layout.events, &store.columns);
         let list = columns.list();
-        let is_staged = columns.needs_casts();
-        if is_staged {
-            let expressions = columns.expressions();
-            let sql = format!(
-                "CREATE TEMPORARY TABLE icecore_restored ON COMMIT DROP AS \
-                 SELECT {expressions} FROM {table} WITH NO DATA"
-            );
-            session.execute(&sql, "make a table for rows on their way").await?;
-        }
-        let copied_to = if is_staged { STAGED.to_owned() } else { table.to_string() };
-        let casts = is_staged.then(|| {
-            let casts = columns.casts();
-            format!(
-                "INSERT INTO {table} ({list}) OVERRIDING SYSTEM VALUE \
-                 SELECT {casts} FROM {STAGED} ORDER BY ctid; TRUNCATE {STAGED}"
-            )
-        });
-        let positions = columns.positions.as_ref().map(|it| {
+        let staged = Staged::prepare(session, store).await?;
+        let copied_to = if staged.is_some() { STAGED.to_owned() } else { table.to_string() };
+        let positions = columns.positions.as_ref().filter(|_| !store.is_beside).map(|it| {
             let (table, column, shared) = (&it.table, &it.column, &it.shared);
             format!("COPY {table} ({column}, {shared}) FROM STDIN (FORMAT binary)")
         });
         Ok(Self {
             events: format!("COPY {copied_to} ({list}) FROM STDIN (FORMAT binary)"),
             positions,
-            casts,
+            staged,
             sink: None,
             copied: 0,
             waiting: Vec::new(),
@@ -133,13 +117,22 @@ impl Loader {
         Ok(())
     }
 
+    /// Completes all of it.
+    pub(super) async fn finish(&mut self, session: &Session) -> Result<(), TargetError> {
+        self.flush(session).await?;
+        match &self.staged {
+            Some(staged) if staged.are_held => staged.put(session).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Completes what was begun.
-    pub(super) async fn flush(&mut self, session: &Session) -> Result<(), TargetError> {
+    async fn flush(&mut self, session: &Session) -> Result<(), TargetError> {
         self.copied = 0;
         if let Some(sink) = self.sink.take() {
             end(session, sink, "copy events in").await?;
-            if let Some(casts) = &self.casts {
-                session.execute(casts, "put events into their table").await?;
+            if let Some(staged) = self.staged.as_ref().filter(|staged| !staged.are_held) {
+                staged.put(session).await?;
             }
         }
         if let Some(positions) = self.positions.as_ref().filter(|_| !self.waiting.is_empty()) {
@@ -205,23 +198,36 @@ pub(super) async fn load(session: &Session, load: &Load) -> Result<(), QueryErro
     }
     let (table, list) = (&load.table.name, load.list());
     let sql = format!("COPY {table} ({list}) FROM STDIN (ENCODING 'UTF8')");
-    let mut sink = Box::pin(session.copy_in(&sql, STEP).await?);
-    send(session, &mut sink, load.rows.clone(), STEP).await?;
-    finish(session, sink, STEP).await
+    copy_text(session, &sql, load.rows.clone(), STEP).await
+}
+
+/// Copies rows in that are text.
+pub(super) async fn copy_text(
+    session: &Session,
+    sql: &str,
+    rows: Vec<u8>,
+    step: &'static str,
+) -> Result<(), QueryError> {
+    let mut sink = Box::pin(session.copy_in(sql, step).await?);
+    send(session, &mut sink, rows, step).await?;
+    finish(session, sink, step).await
 }
 
 impl Load {
-    fn list(&self) -> String {
+    /// Its columns, as a list.
+    pub(super) fn list(&self) -> String {
         let columns: Vec<String> = self.columns.iter().map(|it| escape_identifier(it)).collect();
         columns.join(", ")
     }
 }
 
-/// Reads everything back, and compares it with what was sent.
+/// Reads everything back, and compares it with what was sent; beside others, what a condition says
+/// was restored.
 pub(super) async fn verify(
     session: &Session,
     table: &Name,
     columns: &Columns,
+    restored: Option<&str>,
     written: &Written,
     loads: impl Iterator<Item = &Load>,
 ) -> Result<(), TargetError> {
@@ -230,9 +236,12 @@ pub(super) async fn verify(
         let message = format!("{name}: what was read back is not what was written: {what}");
         TargetError::new(TargetErrorKind::Differs, message)
     };
-    let selected = format!("SELECT {} FROM {table}", columns.expressions());
+    let selected = match restored {
+        Some(condition) => columns.query_beside(condition),
+        None => columns.query(),
+    };
     let mut tables = vec![(table.to_string(), selected, written.events)];
-    if let Some(it) = &columns.positions {
+    if let Some(it) = columns.positions.as_ref().filter(|_| restored.is_none()) {
         let selected = format!("SELECT {}, {} FROM {}", it.column, it.shared, it.table);
         tables.push((it.table.clone(), selected, written.positions));
     }
@@ -248,7 +257,10 @@ pub(super) async fn verify(
     }
     for load in loads {
         let (table, list) = (&load.table.name, load.list());
-        let sql = format!("COPY (SELECT {list} FROM {table}) TO STDOUT (ENCODING 'UTF8')");
+        let condition = load.table.condition.iter().map(|condition| format!(" WHERE {condition}"));
+        let condition: String = condition.collect();
+        let sql =
+            format!("COPY (SELECT {list} FROM {table} k{condition}) TO STDOUT (ENCODING 'UTF8')");
         let found = read(session, &sql).await?;
         let (found, expected) = (lines(&found), lines(&load.rows));
         let is_same =

@@ -2,7 +2,7 @@
 
 use super::store::Load;
 use crate::events::postgres::dump::array;
-use crate::events::postgres::layout::{Layout, Name};
+use crate::events::postgres::layout::{KeptTable, Layout, Name, Role};
 use crate::events::postgres::query::{QueryError, Session};
 use std::collections::BTreeSet;
 
@@ -47,7 +47,13 @@ fn divide(references: &[Reference], events: &Name, loads: Vec<Load>) -> (Vec<Loa
         }
         first.extend(found);
     }
-    let (before, after) = loads.into_iter().partition(|load| first.contains(&load.table.name));
+    // Events are put into their streams where these have tables of their own, and behind what counts
+    // their positions.
+    let is_first = |load: &Load| {
+        let KeptTable { name, role, stream, .. } = &load.table;
+        first.contains(name) || !stream.is_empty() || *role == Role::Preset
+    };
+    let (before, after) = loads.into_iter().partition(is_first);
     (sorted(references, before), sorted(references, after))
 }
 
@@ -69,13 +75,12 @@ fn sorted(references: &[Reference], mut loads: Vec<Load>) -> Vec<Load> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::postgres::layout::{KeptTable, Role};
 
     #[test]
     fn what_is_referred_to_is_loaded_first() {
         let name = |relation: &str| Name::new("public", relation);
         let load = |relation: &str| Load {
-            table: KeptTable { name: name(relation), role: Role::Other, condition: None },
+            table: KeptTable::new(name(relation), Role::Other),
             columns: Vec::new(),
             rows: Vec::new(),
             is_verbatim: true,

@@ -1,5 +1,6 @@
 //! Consumers' checkpoints of an EventCore store on SQLite, which are the same on PostgreSQL.
 
+use super::copy_text::put;
 use super::failure::unsuitable;
 use super::given::Table;
 use icecore::target::TargetError;
@@ -31,17 +32,4 @@ pub(super) fn checkpoints(content: &[u8]) -> Result<Table, TargetError> {
     }
     let columns = COLUMNS.map(str::to_owned).into();
     Ok(Table { relation: TABLE.to_owned(), columns, rows, is_verbatim: false })
-}
-
-/// Appends a value with what would end it escaped.
-fn put(value: &str, rows: &mut Vec<u8>) {
-    for byte in value.bytes() {
-        match byte {
-            b'\\' => rows.extend_from_slice(b"\\\\"),
-            b'\t' => rows.extend_from_slice(b"\\t"),
-            b'\n' => rows.extend_from_slice(b"\\n"),
-            b'\r' => rows.extend_from_slice(b"\\r"),
-            byte => rows.push(byte),
-        }
-    }
 }

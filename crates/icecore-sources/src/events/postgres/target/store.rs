@@ -2,10 +2,12 @@
 //!
 //! Everything is refused here that can be known to fail before rows are written.
 
+use super::beside::{self, Ends};
 use super::columns::Columns;
 use super::failure::unsuitable;
 use super::given::{Given, Table};
 use super::order::in_order;
+use super::{emmett, namespace};
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{KeptTable, Layout, Name, Role};
 use crate::events::postgres::query::Session;
@@ -20,11 +22,19 @@ pub(super) struct Store {
     pub(super) columns: Columns,
     /// Whether it was made, so that its indexes, constraints and triggers are still to be made.
     pub(super) is_new: bool,
+    /// Whether its events go beside others: these have positions, and events get others.
+    pub(super) is_beside: bool,
+    /// Whether there are no others after all.
+    pub(super) is_fresh: bool,
+    /// The streams that are there already.
+    pub(super) ends: Ends,
     /// Statements that switch the triggers on again as they were.
     pub(super) switch_on: Vec<String>,
     /// Tables beside the events that are loaded before these, as they refer to them; and after.
     pub(super) before: Vec<Load>,
     pub(super) after: Vec<Load>,
+    /// Of which the rows of restored streams alone are loaded, before the events.
+    pub(super) of_streams: Vec<Load>,
     /// What is not restored.
     pub(super) notes: Vec<String>,
 }
@@ -54,8 +64,15 @@ impl Store {
             Some(layout) => (layout, catalog),
             None => make(session, &catalog, given, namespace).await?,
         };
-        let columns = Columns::of(session, &layout, given).await?;
-        let (loads, mut notes) = loads(&catalog, &layout, given, request.whole, is_new)?;
+        let columns = Columns::of(session, &layout, given, !request.whole).await?;
+        // Which migrations were applied to a store that is there, it knows itself.
+        let lacks_functions = is_new && emmett::lacks_functions(session, &layout).await?;
+        let with_migrations = is_new && !lacks_functions;
+        let Loads { whole: loads, of_streams, mut notes } =
+            loads(&catalog, &layout, given, request.whole, is_new, with_migrations)?;
+        if lacks_functions {
+            notes.push(emmett::LEDGER_IS_EMPTY.to_owned());
+        }
         require_sequences(session, &layout, given, request.whole).await?;
         let mut switch_on = Vec::new();
         if !is_new {
@@ -65,10 +82,32 @@ impl Store {
             }
             lock(session, &layout).await?;
             switch_on = switch_off_triggers(session, &layout).await?;
-            empty(session, &layout, &loads, request.overwrite).await?;
+            if request.whole || request.overwrite {
+                empty(session, &layout, request.overwrite).await?;
+            }
         }
+        remove_preset(session, &loads).await?;
+        let ends = if request.whole {
+            Ends::new()
+        } else {
+            beside::prepare(session, &layout, request, is_new).await?
+        };
+        emmett::prepare(session, &layout, given).await?;
         let (before, after) = in_order(session, &layout, loads).await?;
-        Ok(Self { layout, columns, is_new, switch_on, before, after, notes })
+        let (is_beside, is_fresh) = (!request.whole, is_new || request.overwrite);
+        Ok(Self {
+            layout,
+            columns,
+            is_new,
+            is_beside,
+            is_fresh,
+            ends,
+            switch_on,
+            before,
+            after,
+            of_streams,
+            notes,
+        })
     }
 }
 
@@ -108,6 +147,7 @@ async fn make(
     given: &Given,
     namespace: Option<&str>,
 ) -> Result<(Layout, Catalog), TargetError> {
+    const STEP: &str = "make the tables of the snapshot";
     let (name, schema) = (session.name(), given.schema());
     let Some((store, pre_data)) = given.store.as_ref().zip(given.pre_data.as_ref()) else {
         let reason = given.store.as_ref().and_then(|store| store.ddl.as_deref());
@@ -117,35 +157,39 @@ async fn make(
              make one ({reason}): make an empty one first"
         )));
     };
-    if namespace.is_some_and(|namespace| namespace != store.namespace) {
-        let was = &store.namespace;
-        return Err(unsuitable(format!(
-            "{name}: the snapshot's statements make tables in namespace {was}: make an empty store \
-             in the other one first"
-        )));
-    }
-    if let Some(table) = given.names().into_iter().find(|name| catalog.has(name)) {
+    let namespace = namespace.unwrap_or(&store.namespace);
+    if let Some(table) = given.names(namespace).into_iter().find(|name| catalog.has(name)) {
         return Err(unsuitable(format!(
             "{name}: there is a table {table}, but no store of schema {schema}: restore into \
              an empty database, or into an empty store"
         )));
     }
-    let sql = format!(
-        "SELECT to_regnamespace({}) IS NOT NULL",
-        postgres_protocol::escape::escape_literal(&escape_identifier(&store.namespace))
-    );
-    if !session.row(&sql, "look for the namespace").await?.get::<_, bool>(0) {
-        let sql = format!("CREATE SCHEMA {}", escape_identifier(&store.namespace));
-        session.execute(&sql, "make the namespace").await?;
-    }
-    session.execute(pre_data, "make the tables of the snapshot").await?;
+    namespace::make(session, namespace).await?;
+    let Some(post_data) = &given.post_data else {
+        return Err(unsuitable("the snapshot has no statements that make its indexes"));
+    };
+    // Keys tell what kind of store it is, and are made after the rows: so all is made once to look at.
+    session.execute("SAVEPOINT icecore_made", STEP).await?;
+    namespace::execute_in(session, &store.namespace, namespace, pre_data, STEP).await?;
+    namespace::require_no_mention(session, &store.namespace, namespace).await?;
+    namespace::execute_in(session, &store.namespace, namespace, post_data, STEP).await?;
     let catalog = Catalog::read(session).await?;
-    match find(&catalog, given, Some(&store.namespace))? {
+    session.execute("ROLLBACK TO SAVEPOINT icecore_made", STEP).await?;
+    namespace::execute_in(session, &store.namespace, namespace, pre_data, STEP).await?;
+    match find(&catalog, given, Some(namespace))? {
         Some(layout) => Ok((layout, catalog)),
         None => Err(unsuitable(format!(
             "the snapshot's statements do not make a store of schema {schema}"
         ))),
     }
+}
+
+/// What is loaded beside the events.
+struct Loads {
+    whole: Vec<Load>,
+    of_streams: Vec<Load>,
+    /// What is not.
+    notes: Vec<String>,
 }
 
 /// What is loaded beside the events, and notes of what is not.
@@ -155,17 +199,18 @@ fn loads(
     given: &Given,
     is_whole: bool,
     is_new: bool,
-) -> Result<(Vec<Load>, Vec<String>), TargetError> {
-    let (mut loads, mut notes, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    with_migrations: bool,
+) -> Result<Loads, TargetError> {
+    let (mut loads, mut of_streams) = (Vec::new(), Vec::new());
+    let (mut notes, mut left_out) = (Vec::new(), Vec::new());
     for table in &given.tables {
         let Table { relation, columns, rows, is_verbatim } = table;
         let known = layout.tables.iter().find(|known| known.name.relation == *relation);
         let role = known.map(|known| known.role);
         let is_wanted = match role {
-            // Which migrations were applied to a store that is there, it knows itself.
-            Some(Role::Migrations) => is_new,
+            Some(Role::Migrations) => with_migrations,
             Some(Role::Preset) => is_whole || is_new,
-            _ => is_whole,
+            _ => is_whole || known.is_some_and(|known| !known.stream.is_empty()),
         };
         if !is_wanted {
             let is_missed =
@@ -190,6 +235,8 @@ fn loads(
             )));
         }
         let (table, columns, rows) = (known.clone(), columns.clone(), rows.clone());
+        let goes_with_streams = !is_whole && !table.stream.is_empty();
+        let loads = if goes_with_streams { &mut of_streams } else { &mut loads };
         loads.push(Load { table, columns, rows, is_verbatim: *is_verbatim });
     }
     if !left_out.is_empty() {
@@ -199,7 +246,7 @@ fn loads(
     for name in &given.unknown {
         notes.push(format!("'{name}' was left out: the store has no place for it"));
     }
-    Ok((loads, notes))
+    Ok(Loads { whole: loads, of_streams, notes })
 }
 
 async fn require_sequences(
@@ -255,23 +302,20 @@ async fn switch_off_triggers(
 }
 
 /// Requires that the store is empty, or empties it.
-async fn empty(
-    session: &Session,
-    layout: &Layout,
-    loads: &[Load],
-    overwrite: bool,
-) -> Result<(), TargetError> {
-    let role = |name: &Name| {
-        layout.tables.iter().find(|table| table.name == *name).map(|table| table.role)
+async fn empty(session: &Session, layout: &Layout, overwrite: bool) -> Result<(), TargetError> {
+    let kept = |name: &Name| layout.tables.iter().find(|table| table.name == *name);
+    let is_content = |name: &&Name| {
+        !matches!(kept(name).map(|kept| kept.role), Some(Role::Migrations | Role::Preset))
     };
-    let is_content = |name: &&Name| !matches!(role(name), Some(Role::Migrations | Role::Preset));
     let tables: Vec<&Name> = layout.all_tables().into_iter().filter(is_content).collect();
     if overwrite {
         let sql = format!("TRUNCATE {}", list(tables));
         session.execute(&sql, "empty the store").await?;
     } else {
         for table in tables {
-            let sql = format!("SELECT count(*) FROM {table}");
+            let preset = kept(table).and_then(|kept| kept.preset);
+            let condition = preset.map(|preset| format!(" WHERE NOT ({preset})"));
+            let sql = format!("SELECT count(*) FROM {table} k{}", condition.unwrap_or_default());
             let count: i64 = session.row(&sql, "count rows").await?.get(0);
             if count > 0 {
                 let rows = if count == 1 { "row" } else { "rows" };
@@ -280,8 +324,18 @@ async fn empty(
             }
         }
     }
-    for load in loads.iter().filter(|load| load.table.role == Role::Preset) {
-        let sql = format!("DELETE FROM {}", load.table.name);
+    Ok(())
+}
+
+/// Makes room for the snapshot's rows where a store has some from its beginning.
+async fn remove_preset(session: &Session, loads: &[Load]) -> Result<(), TargetError> {
+    for KeptTable { name, role, preset, .. } in loads.iter().map(|load| &load.table) {
+        let condition = match (role, preset) {
+            (_, Some(preset)) => format!(" WHERE {preset}"),
+            (Role::Preset, None) => String::new(),
+            _ => continue,
+        };
+        let sql = format!("DELETE FROM {name} k{condition}");
         session.execute(&sql, "replace what a store has from its beginning").await?;
     }
     Ok(())

@@ -186,6 +186,7 @@ pub(super) const STORES: [Store; 13] = [
             metadata: "convert_to(message_metadata::text, 'UTF8')",
             position: "global_position",
             members: &[
+                ("transaction_id", "to_json(transaction_id::text)"),
                 ("is_archived", "to_json(is_archived)"),
                 ("message_kind", "to_json(message_kind)"),
                 ("stream_id", "to_json(stream_id)"),

@@ -158,6 +158,7 @@ pub(super) async fn restore_as(
         overwrite: how.overwrite,
         whole: how.streams.is_all() && how.rename.is_none(),
         files: snapshot.end.files.clone(),
+        ..TargetRequest::default()
     };
     let mut writer = SqliteTarget::new(path).open(&request).await?;
     let encoder = writer.encoder();
