@@ -23,6 +23,7 @@ mod tls;
 mod url;
 
 pub use attempt::connect;
+pub(in crate::events::postgres) use attempt::{Connected, Ending, connect_watched};
 pub use connect_error::{Cause, ConnectError};
 pub use environment::Environment;
 pub use settings::ConnectionSettings;

@@ -137,6 +137,16 @@ pub(super) fn divided(joined: &str, parts: usize) -> Option<Vec<String>> {
     (divided.len() == parts).then_some(divided)
 }
 
+/// By which expressions events are sorted that have a value which grows with them, as far as that
+/// goes: clocks go backwards, and numbers of a sequence are dealt before they are used. So that an
+/// event never comes before those of its stream with lower versions, each has the largest value up
+/// to it.
+pub(super) fn in_order_of_streams(values: &[&str], stream: &str, version: &str) -> Vec<String> {
+    let largest =
+        |value: &&str| format!("max({value}) OVER (PARTITION BY {stream} ORDER BY {version})");
+    values.iter().map(largest).chain([version.to_owned()]).collect()
+}
+
 /// A part of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {

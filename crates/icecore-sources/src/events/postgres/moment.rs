@@ -4,7 +4,7 @@
 //! exported, so that more connections see the same.
 
 use super::census::Transactions;
-use super::connect::{ConnectionSettings, connect};
+use super::connect::{ConnectionSettings, connect_watched};
 use super::layout::Name;
 use super::query::{QueryError, Session};
 use icecore::source::{SourceError, SourceErrorKind};
@@ -175,8 +175,8 @@ async fn watch_client(session: &Session) -> Result<&'static str, QueryError> {
 }
 
 async fn open(settings: &ConnectionSettings, name: &Arc<str>) -> Result<Session, SourceError> {
-    let client = connect(settings).await.map_err(|error| {
+    let connected = connect_watched(settings).await.map_err(|error| {
         SourceError::new(SourceErrorKind::Unreadable, format!("cannot open {name}")).because(error)
     })?;
-    Ok(Session::new(client, Arc::clone(name)))
+    Ok(Session::watched(connected, Arc::clone(name)))
 }

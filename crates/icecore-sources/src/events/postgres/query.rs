@@ -1,5 +1,6 @@
 //! Statements, and their failures in the words of who has to act on them.
 
+use super::connect::{Connected, Ending};
 use bytes::Bytes;
 use icecore::source::{SourceError, SourceErrorKind};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ pub(super) struct Session {
     client: Client,
     /// The source's name, for messages.
     name: Arc<str>,
+    ending: Ending,
 }
 
 /// A statement that failed.
@@ -32,7 +34,13 @@ impl From<QueryError> for SourceError {
 
 impl Session {
     pub(super) fn new(client: Client, name: Arc<str>) -> Self {
-        Self { client, name }
+        Self { client, name, ending: Ending::default() }
+    }
+
+    /// A session that says what ended its connection.
+    pub(super) fn watched(connected: Connected, name: Arc<str>) -> Self {
+        let Connected { client, ending } = connected;
+        Self { client, name, ending }
     }
 
     /// Executes statements that give nothing.
@@ -82,7 +90,11 @@ impl Session {
     }
 
     pub(super) fn failed(&self, step: &'static str, error: tokio_postgres::Error) -> QueryError {
-        QueryError { name: Arc::clone(&self.name), step, reason: reason(&error), source: error }
+        let reason = match self.ending.get() {
+            Some(ending) if error.as_db_error().is_none() => reason(ending),
+            _ => reason(&error),
+        };
+        QueryError { name: Arc::clone(&self.name), step, reason, source: error }
     }
 }
 
@@ -110,6 +122,12 @@ fn reason(error: &tokio_postgres::Error) -> String {
             "the server ended the session, since it waited for longer than \
              idle_in_transaction_session_timeout"
                 .to_owned()
+        }
+        SqlState::LOCK_NOT_AVAILABLE => {
+            format!("{message}: somebody changes the tables, for longer than lock_timeout")
+        }
+        SqlState::CHARACTER_NOT_IN_REPERTOIRE => {
+            format!("a text in the database is no UTF-8 ({message})")
         }
         SqlState::INSUFFICIENT_PRIVILEGE => {
             format!("{message} (GRANT SELECT on it, and USAGE on its schema)")

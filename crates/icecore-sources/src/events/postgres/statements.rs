@@ -64,7 +64,13 @@ pub(super) async fn statements(
         selected = format!("{selected}, {}", layout.identity_expression());
     }
     let copy = Copy { selected, layout };
-    let ids = wanted(layout, streams);
+    let mut ids = wanted(layout, streams);
+    if let Some(wanted) = &ids
+        && !wanted.iter().all(|id| id.is_ascii())
+        && !takes_any_text(&moment.session).await?
+    {
+        ids = None;
+    }
     let parts = |ids: &[&str]| ids.len().div_ceil(connections).max(1);
     let in_turn = |sql, are_sorted| Statements { sql, sequence: Sequence::InTurn, are_sorted };
     Ok(match (rows, &layout.order, &ids) {
@@ -214,6 +220,13 @@ fn wanted<'a>(layout: &Layout, streams: &'a StreamSelection) -> Option<Vec<&'a s
     let ids = streams.exact()?.iter().map(String::as_str);
     // No text in the database has a NUL.
     Some(ids.filter(|id| !id.contains('\0') && streams.includes(id)).collect())
+}
+
+/// Whether the server takes ids that no text of the database can be: in others than these encodings
+/// it refuses the statement.
+async fn takes_any_text(session: &Session) -> Result<bool, QueryError> {
+    let sql = "SELECT current_setting('server_encoding') IN ('UTF8', 'SQL_ASCII')";
+    Ok(session.row(sql, "ask for the encoding").await?.get(0))
 }
 
 /// Whether an index begins with what the stream is.

@@ -8,6 +8,8 @@ use super::settings::{ConnectionSettings, WantedSession};
 use super::tls::{self, TlsMode};
 use std::net::IpAddr;
 use std::path::Path;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, NoTls, Socket};
@@ -20,10 +22,27 @@ enum Destination<'a> {
     Address(&'a str, IpAddr),
 }
 
+/// A connection.
+pub(in crate::events::postgres) struct Connected {
+    pub(in crate::events::postgres) client: Client,
+    pub(in crate::events::postgres) ending: Ending,
+}
+
+/// What ended a connection, if it is over: a server may say why while nothing is asked of it, and
+/// then no request is told.
+pub(in crate::events::postgres) type Ending = Arc<OnceLock<tokio_postgres::Error>>;
+
 /// Connects to the first server that is there and has the session that is wanted.
 ///
 /// The connection is driven by a task of the runtime, and ends when the client is dropped.
 pub async fn connect(settings: &ConnectionSettings) -> Result<Client, ConnectError> {
+    Ok(connect_watched(settings).await?.client)
+}
+
+/// The same, where what ends it is of interest.
+pub(in crate::events::postgres) async fn connect_watched(
+    settings: &ConnectionSettings,
+) -> Result<Connected, ConnectError> {
     let is_encrypted = settings.tls.mode != TlsMode::Disable
         && settings.servers.iter().any(|server| server.socket().is_none());
     let tls = if is_encrypted { Some(tls::connector(&settings.tls)?) } else { None };
@@ -36,7 +55,7 @@ pub async fn connect(settings: &ConnectionSettings) -> Result<Client, ConnectErr
         failures.clear();
         for server in &settings.servers {
             match to_server(settings, server, tls.as_ref(), *wanted).await {
-                Ok(client) => return Ok(client),
+                Ok(connected) => return Ok(connected),
                 Err(failure) if failure.leads_on() => failures.push(failure),
                 Err(failure) => return Err(failure),
             }
@@ -56,7 +75,7 @@ async fn to_server(
     server: &Server,
     tls: Option<&MakeRustlsConnect>,
     wanted: WantedSession,
-) -> Result<Client, ConnectError> {
+) -> Result<Connected, ConnectError> {
     let (host, address) = match &server.place {
         Place::Socket(directory) => {
             let destination = Destination::Socket(directory);
@@ -94,11 +113,11 @@ async fn to_destination(
     destination: Destination<'_>,
     tls: Option<&MakeRustlsConnect>,
     wanted: WantedSession,
-) -> Result<Client, ConnectError> {
+) -> Result<Connected, ConnectError> {
     within(settings, server, async {
-        let client = with_encryption(settings, server, destination, tls).await?;
-        session::require(&client, wanted, server, settings).await?;
-        Ok(client)
+        let connected = with_encryption(settings, server, destination, tls).await?;
+        session::require(&connected.client, wanted, server, settings).await?;
+        Ok(connected)
     })
     .await
 }
@@ -109,7 +128,7 @@ async fn with_encryption(
     server: &Server,
     destination: Destination<'_>,
     tls: Option<&MakeRustlsConnect>,
-) -> Result<Client, ConnectError> {
+) -> Result<Connected, ConnectError> {
     let (first, second) = match (tls, settings.tls.mode) {
         (None, _) | (_, TlsMode::Disable) => (SslMode::Disable, None),
         (_, TlsMode::Allow) => (SslMode::Disable, Some(SslMode::Require)),
@@ -152,7 +171,7 @@ fn depends_on_encryption(failure: &ConnectError) -> bool {
 async fn open(
     config: &Config,
     tls: Option<&MakeRustlsConnect>,
-) -> Result<Client, tokio_postgres::Error> {
+) -> Result<Connected, tokio_postgres::Error> {
     match tls {
         Some(tls) => driven(config, tls.clone()).await,
         None => driven(config, NoTls).await,
@@ -160,15 +179,23 @@ async fn open(
 }
 
 /// Connects, and leaves the connection to a task.
-async fn driven<T>(config: &Config, tls: T) -> Result<Client, tokio_postgres::Error>
+async fn driven<T>(config: &Config, tls: T) -> Result<Connected, tokio_postgres::Error>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
 {
     let (client, connection) = config.connect(tls).await?;
-    // The task ends with the client. What ends it earlier, the client's requests say.
-    drop(tokio::spawn(connection));
-    Ok(client)
+    let ending = Ending::default();
+    let ended = Arc::clone(&ending);
+    // The task ends with the client. What ends it earlier is known before requests fail of it, which
+    // they do when the connection is dropped.
+    drop(tokio::spawn(async move {
+        let mut connection = pin!(connection);
+        if let Err(error) = connection.as_mut().await {
+            drop(ended.set(error));
+        }
+    }));
+    Ok(Connected { client, ending })
 }
 
 fn config(

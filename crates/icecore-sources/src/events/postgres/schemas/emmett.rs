@@ -11,7 +11,7 @@
 
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
-    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role,
+    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role, in_order_of_streams,
 };
 
 pub(super) const SCHEMA: &str = "emmett";
@@ -86,8 +86,12 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
             ("e.message_id".to_owned(), IdentityHash::Text),
         ],
         order: Order::Table,
-        // As the store's own readers do.
-        sorted_by: vec!["e.transaction_id".to_owned(), "e.global_position".to_owned()],
+        // As the store's own readers do, as far as streams let it.
+        sorted_by: in_order_of_streams(
+            &["e.transaction_id::text::numeric", "e.global_position"],
+            "e.partition, e.stream_id, e.is_archived",
+            "e.stream_position",
+        ),
         tables,
     }
 }

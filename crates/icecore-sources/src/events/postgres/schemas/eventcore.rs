@@ -10,6 +10,7 @@
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
     Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Positions, Role,
+    in_order_of_streams,
 };
 
 pub(super) const SCHEMA: &str = "eventcore";
@@ -80,7 +81,12 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
             ("e.event_id".to_owned(), IdentityHash::Uuid),
         ],
         order,
-        sorted_by: vec!["e.event_id".to_owned()],
+        // Ids are UUIDs of version 7, whose texts are in their order.
+        sorted_by: in_order_of_streams(
+            &["e.event_id::text COLLATE \"C\""],
+            "e.stream_id",
+            "e.stream_version",
+        ),
         tables: KeptTable::present(catalog, namespace, &TABLES),
     }
 }

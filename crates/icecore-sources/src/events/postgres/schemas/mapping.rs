@@ -5,7 +5,7 @@
 
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
-    Column, IdentityHash, Layout, Name, ONE_STREAM, Order, Part, joined_parts,
+    Column, IdentityHash, Layout, Name, ONE_STREAM, Order, Part, in_order_of_streams, joined_parts,
 };
 use postgres_protocol::escape::escape_identifier;
 
@@ -133,6 +133,13 @@ fn layout(
     columns.extend(catalog.members(&name, &known));
     let identity = [Some(version), id.as_ref(), order.as_ref()].into_iter().flatten();
     let identity = identity.map(|column| (text(column), IdentityHash::Text));
+    let sorted_by = match (&mapping.version, order) {
+        (_, None) => Vec::new(),
+        (None, Some(order)) => vec![expression(order)],
+        (Some(version), Some(order)) => {
+            in_order_of_streams(&[&expression(order)], &stream_expression, &expression(version))
+        }
+    };
     Ok(Layout {
         schema: SCHEMA,
         description: format!("the table {name}, as it was described"),
@@ -140,7 +147,7 @@ fn layout(
         columns,
         identity: [(stream_expression, IdentityHash::Text)].into_iter().chain(identity).collect(),
         order: Order::Table,
-        sorted_by: order.iter().map(|column| expression(column)).collect(),
+        sorted_by,
         tables: Vec::new(),
         events: name,
     })

@@ -10,7 +10,7 @@
 
 use crate::events::postgres::catalog::Catalog;
 use crate::events::postgres::layout::{
-    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role,
+    Column, IdentityHash, KeptTable, Layout, Name, Order, Part, Role, in_order_of_streams,
 };
 
 pub(super) const SCHEMA: &str = "marten";
@@ -75,7 +75,7 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
             ("e.id".to_owned(), IdentityHash::Uuid),
         ],
         order: Order::Table,
-        sorted_by: vec!["e.seq_id".to_owned()],
+        sorted_by: in_order_of_streams(&["e.seq_id"], "e.tenant_id, e.stream_id", "e.version"),
         tables,
     }
 }

@@ -7,7 +7,9 @@
 //! Source: `database/` of <https://github.com/message-db/message-db>, 1.3.0.
 
 use crate::events::postgres::catalog::Catalog;
-use crate::events::postgres::layout::{Column, IdentityHash, Layout, Name, Order, Part};
+use crate::events::postgres::layout::{
+    Column, IdentityHash, Layout, Name, Order, Part, in_order_of_streams,
+};
 
 pub(super) const SCHEMA: &str = "message-db";
 const MESSAGES: &str = "messages";
@@ -46,7 +48,7 @@ fn layout(catalog: &Catalog, namespace: &str) -> Layout {
             ("e.id".to_owned(), IdentityHash::Uuid),
         ],
         order: Order::Table,
-        sorted_by: vec!["e.global_position".to_owned()],
+        sorted_by: in_order_of_streams(&["e.global_position"], "e.stream_name", "e.position"),
         tables: Vec::new(),
     }
 }
