@@ -32,15 +32,17 @@ pub(crate) enum StreamListError {
 /// Reads the list at `path`. Blocks.
 pub(crate) fn read(path: &Path) -> Result<BTreeSet<String>, StreamListError> {
     let is_standard_input = path.as_os_str() == STANDARD_INPUT;
-    let list = match is_standard_input {
-        true => "the list of streams on standard input".to_owned(),
-        false => format!("the list of streams {}", path.display()),
+    let list = if is_standard_input {
+        "the list of streams on standard input".to_owned()
+    } else {
+        format!("the list of streams {}", path.display())
     };
     let mut bytes = Vec::new();
     let mut read = |input: &mut dyn Read| input.take(LIST_BYTES_MAX + 1).read_to_end(&mut bytes);
-    let read = match is_standard_input {
-        true => read(&mut io::stdin()),
-        false => File::open(path).and_then(|mut file| read(&mut file)),
+    let read = if is_standard_input {
+        read(&mut io::stdin())
+    } else {
+        File::open(path).and_then(|mut file| read(&mut file))
     };
     match read {
         Err(source) => Err(StreamListError::Read { list, source }),

@@ -55,12 +55,16 @@ pub(super) fn print_all(named: &[NamedStream], output: &Output) {
 
 /// Prints those that were backed up, for a person.
 pub(super) fn report(named: &[NamedStream], output: &Output) {
-    told(named).into_iter().for_each(|line| output.report(line));
+    for line in told(named) {
+        output.report(line);
+    }
 }
 
 /// Warns of those that were not, for a person.
 pub(super) fn warn(named: &[NamedStream], output: &Output) {
-    warnings(named).into_iter().for_each(|warning| output.warn(&warning, None));
+    for warning in warnings(named) {
+        output.warn(&warning, None);
+    }
 }
 
 fn told(named: &[NamedStream]) -> Vec<String> {

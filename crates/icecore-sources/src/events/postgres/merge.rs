@@ -66,13 +66,11 @@ impl Merge {
         let mut at = 0;
         while let Some(input) = self.inputs.get_mut(at) {
             if input.next.is_none() && input.row().is_none() {
-                match input.pieces.recv().await {
-                    Some(piece) => (input.piece, input.taken) = (piece?.bytes, 0),
-                    None => {
-                        self.inputs.remove(at);
-                        continue;
-                    }
-                }
+                let Some(piece) = input.pieces.recv().await else {
+                    self.inputs.remove(at);
+                    continue;
+                };
+                (input.piece, input.taken) = (piece?.bytes, 0);
             }
             if input.next.is_none() {
                 let value = input.row().and_then(|row| field(row, self.column));

@@ -1,6 +1,7 @@
 //! EventCore: events come as the server has them.
 
-use super::support::{Shop, id, published, read, visit};
+use super::reading::read_as;
+use super::support::{Shop, id, published, visit};
 use icecore::selection::StreamSelection;
 use icecore::source::{Source, SourceRequest};
 use icecore_format::event::{EventTime, Payload};
@@ -73,11 +74,11 @@ async fn an_event_without_a_position_is_not_left_out() {
     shop.sql("ALTER TABLE eventcore_events DISABLE TRIGGER eventcore_projection_delivery_trigger");
     shop.append(2, "order-1");
     let first = shop.read(None).await;
-    assert_eq!(first.ids, [id(1), id(2)]);
+    assert_eq!(first.ids(), [id(1), id(2)]);
     shop.append(3, "order-1");
     let second = shop.read(Some(first.since())).await;
     assert!(second.is_further(), "{:?}", second.reading);
-    assert_eq!(second.ids, [id(3)]);
+    assert_eq!(second.ids(), [id(3)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,14 +128,14 @@ async fn only_the_streams_that_are_wanted_are_read() {
     ] {
         let streams = StreamSelection::new(patterns.iter().map(|it| (*it).to_owned()).collect());
         let request = SourceRequest { streams: streams.unwrap(), ..SourceRequest::default() };
-        let found = read(&shop.source(), &request).await.unwrap();
+        let found = read_as(&shop.source(), request.clone()).await.unwrap();
         let expected: Vec<String> = expected.into_iter().map(id).collect();
-        assert_eq!(found.ids, expected, "{patterns:?}");
+        assert_eq!(found.ids(), expected, "{patterns:?}");
         // What is new is that of these streams.
         let request = SourceRequest { since: Some(found.since()), ..request };
-        let again = read(&shop.source(), &request).await.unwrap();
+        let again = read_as(&shop.source(), request).await.unwrap();
         assert!(again.is_further());
-        assert_eq!(again.ids, Vec::<String>::new());
+        assert_eq!(again.ids(), Vec::<String>::new());
     }
 }
 
@@ -146,7 +147,7 @@ async fn what_is_kept_beside_the_events_is_there() {
         let shop = &shop;
         async move {
             let request = SourceRequest { with_state, ..SourceRequest::default() };
-            let end = read(&shop.source(), &request).await.unwrap().end;
+            let end = read_as(&shop.source(), request).await.unwrap().end;
             end.files.into_iter().map(|file| (file.name, file.content.len())).collect::<Vec<_>>()
         }
     };

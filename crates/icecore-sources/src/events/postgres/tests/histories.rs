@@ -35,26 +35,30 @@ fn assert_gapless<'a>(events: impl IntoIterator<Item = &'a Found>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_that_a_session_keeps_for_later_are_in_the_backup_after_their_commit() {
-    // (store, its sequence, how to append a stream's event)
-    let stores: [(&str, &str, fn(u32) -> String); 2] = [
-        ("message-db", "message_store.messages_global_position_seq", |number| {
-            format!(
-                "SET search_path TO message_store, public; SELECT write_message( \
+    let append_message = |number: u32| {
+        format!(
+            "SET search_path TO message_store, public; SELECT write_message( \
                  'a1000000-0000-4000-8000-{number:012}', 'cached-1', 'Happened', '{{}}')"
-            )
-        }),
-        ("marten-string", "mt_events_sequence", |number| {
-            format!(
-                "SELECT mt_quick_append_events('cached-1', NULL, '*DEFAULT*', \
+        )
+    };
+    let append_event = |number: u32| {
+        format!(
+            "SELECT mt_quick_append_events('cached-1', NULL, '*DEFAULT*', \
                  ARRAY['d1000000-0000-7000-8000-{number:012}']::uuid[], ARRAY['a']::varchar[], \
                  ARRAY[NULL]::varchar[], ARRAY['{{}}']::jsonb[], ARRAY[NULL]::bytea[], \
                  ARRAY[NULL]::varchar[], ARRAY[NULL]::varchar[], ARRAY[NULL]::jsonb[], \
                  ARRAY[NULL]::varchar[], ARRAY[now()]::timestamptz[])"
-            )
-        }),
-    ];
+        )
+    };
     let cluster = Cluster::start();
-    for (folder, sequence, append) in stores {
+    for (folder, sequence) in [
+        ("message-db", "message_store.messages_global_position_seq"),
+        ("marten-string", "mt_events_sequence"),
+    ] {
+        let append = |number: u32| match folder {
+            "message-db" => append_message(number),
+            _ => append_event(number),
+        };
         cluster.create_database(folder);
         store(folder).make(&cluster, folder, "");
         cluster.psql(folder, &format!("ALTER SEQUENCE {sequence} CACHE 50"));

@@ -1,6 +1,7 @@
 //! What is new is read, all of it and nothing else, whatever transactions do.
 
-use super::support::{Read, Shop, id, ids, insert, published};
+use super::reading::{Given, read_as};
+use super::support::{Shop, id, ids, insert, published};
 use crate::events::postgres::connect::{ConnectionSettings, Environment};
 use crate::events::postgres::remembered::Remembered;
 use crate::events::postgres::{PostgresSource, SchemaChoice};
@@ -22,22 +23,22 @@ async fn only_what_was_appended_is_read() {
         let shop = Shop::new(store);
         let mut known = shop.read(None).await;
         assert_eq!(known.reading, Reading::Whole(Whole::First));
-        assert_eq!(known.ids, Vec::<String>::new());
+        assert_eq!(known.ids(), Vec::<String>::new());
         for number in 1..=5 {
             shop.append(number, "order-1");
             known = shop.read(Some(known.since())).await;
             assert!(known.is_further(), "{store}: {:?}", known.reading);
-            assert_eq!(known.ids, [id(number)], "{store}");
+            assert_eq!(known.ids(), [id(number)], "{store}");
         }
         let again = shop.read(Some(known.since())).await;
-        assert_eq!(again.ids, Vec::<String>::new());
+        assert_eq!(again.ids(), Vec::<String>::new());
         let proof = match store {
             "eventcore" => Proof::Identified { events: 5 },
             _ => Proof::Positions { events: 5 },
         };
         assert_eq!(again.reading, Reading::Further(proof));
         let whole = shop.read(None).await;
-        assert_eq!(whole.ids, ids(1..=5));
+        assert_eq!(whole.ids(), ids(1..=5));
     }
 }
 
@@ -50,16 +51,16 @@ async fn what_commits_late_with_a_lower_id_is_in_the_next_backup() {
     late.batch_execute(&insert(1, "order-2")).await.unwrap();
     shop.append(20, "order-3");
     let first = shop.read(None).await;
-    assert_eq!(sorted(first.ids.clone()), ids([10, 20]));
+    assert_eq!(sorted(first.ids()), ids([10, 20]));
     // Nothing is new while it runs, and what committed since is not read again.
     let second = shop.read(Some(first.since())).await;
     assert!(second.is_further());
-    assert_eq!(second.ids, Vec::<String>::new());
+    assert_eq!(second.ids(), Vec::<String>::new());
     late.commit().await.unwrap();
     shop.append(30, "order-1");
     let third = shop.read(Some(second.since())).await;
     assert!(third.is_further());
-    assert_eq!(sorted(third.ids), ids([1, 30]));
+    assert_eq!(sorted(third.ids()), ids([1, 30]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,11 +75,11 @@ async fn what_a_subtransaction_wrote_is_read_when_all_of_it_is_committed() {
     late.batch_execute("RELEASE inner_one").await.unwrap();
     shop.append(20, "order-20");
     let first = shop.read(None).await;
-    assert_eq!(sorted(first.ids.clone()), ids([10, 20]));
+    assert_eq!(sorted(first.ids()), ids([10, 20]));
     late.commit().await.unwrap();
     let second = shop.read(Some(first.since())).await;
     assert!(second.is_further());
-    assert_eq!(sorted(second.ids), ids([1, 2]));
+    assert_eq!(sorted(second.ids()), ids([1, 2]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,11 +93,11 @@ async fn what_was_prepared_is_read_when_it_is_committed() {
     shop.client().await.batch_execute(&prepare).await.unwrap();
     shop.append(10, "order-2");
     let first = shop.read(None).await;
-    assert_eq!(first.ids, ids([10]));
+    assert_eq!(first.ids(), ids([10]));
     shop.sql("COMMIT PREPARED 'later'");
     let second = shop.read(Some(first.since())).await;
     assert!(second.is_further());
-    assert_eq!(second.ids, ids([1]));
+    assert_eq!(second.ids(), ids([1]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,24 +125,24 @@ async fn four_writers_leave_whole_transactions_and_streams_without_holes() {
         };
         let back_up = async {
             let mut all: BTreeSet<String> = BTreeSet::new();
-            let mut known: Option<Read> = None;
+            let mut known: Option<Given> = None;
             for round in 0..12 {
-                let read = shop.read(known.as_ref().map(Read::since)).await;
+                let read = shop.read(known.as_ref().map(Given::since)).await;
                 assert!(round == 0 || read.is_further(), "{store}: {:?}", read.reading);
-                for id in &read.ids {
+                for id in &read.ids() {
                     assert!(all.insert(id.clone()), "{id} is read twice");
                 }
                 // Whole transactions: with each odd number the even one after it.
-                assert_eq!(read.ids.len() % 2, 0);
+                assert_eq!(read.ids().len() % 2, 0);
                 known = Some(read);
             }
             is_over.store(true, Relaxed);
             (all, known)
         };
         let (.., (mut all, known)) = tokio::join!(write(0), write(1), write(2), write(3), back_up);
-        let last = shop.read(known.as_ref().map(Read::since)).await;
+        let last = shop.read(known.as_ref().map(Given::since)).await;
         assert!(last.is_further());
-        all.extend(last.ids);
+        all.extend(last.ids());
         assert!(all.len() > 20, "{}", all.len());
         assert_eq!(all.into_iter().collect::<Vec<_>>(), shop.ids());
     }
@@ -155,7 +156,7 @@ async fn events_that_are_gone_are_a_source_that_shrank() {
         let first = shop.read(None).await;
         delete(&shop, store, 2);
         let second = shop.read(Some(first.since())).await;
-        assert_eq!(sorted(second.ids.clone()), ids([1, 3, 4]));
+        assert_eq!(sorted(second.ids()), ids([1, 3, 4]));
         if store == "eventcore" {
             let why = "it has 3 events, and had 4".to_owned();
             assert_eq!(second.reading, Reading::Whole(Whole::Shrank(why)));
@@ -167,7 +168,7 @@ async fn events_that_are_gone_are_a_source_that_shrank() {
         shop.append(5, "order-2");
         let third = shop.read(Some(second.since())).await;
         assert!(third.is_further(), "{store}: {:?}", third.reading);
-        assert_eq!(third.ids, ids([5]));
+        assert_eq!(third.ids(), ids([5]));
     }
 }
 
@@ -182,7 +183,7 @@ async fn an_event_that_another_took_the_place_of_is_a_change() {
     let why = "events were changed or removed since it had 4".to_owned();
     assert_eq!(second.reading, Reading::Whole(Whole::Changed(why)));
     assert_eq!(second.has_all_known, Some(false));
-    assert_eq!(sorted(second.ids), ids([1, 2, 3, 5]));
+    assert_eq!(sorted(second.ids()), ids([1, 2, 3, 5]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,7 +200,7 @@ async fn a_payload_that_was_redacted_is_read_again() {
         ));
         let second = shop.read(Some(first.since())).await;
         assert!(!second.is_further(), "{store}");
-        assert_eq!(sorted(second.ids), ids(1..=4));
+        assert_eq!(sorted(second.ids()), ids(1..=4));
     }
 }
 
@@ -211,10 +212,10 @@ async fn everything_is_read_when_that_is_asked_for_and_compared_all_the_same() {
     shop.append(4, "order-1");
     let request =
         SourceRequest { since: Some(first.since()), everything: true, ..SourceRequest::default() };
-    let second = super::support::read(&shop.source(), &request).await.unwrap();
+    let second = read_as(&shop.source(), request).await.unwrap();
     assert_eq!(second.reading, Reading::Whole(Whole::First));
     assert_eq!(second.has_all_known, Some(true));
-    assert_eq!(second.ids, ids(1..=4));
+    assert_eq!(second.ids(), ids(1..=4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +231,7 @@ async fn a_promoted_standby_is_another_history() {
     let second = standby.read(Some(first.since())).await;
     let why = "the server was restored or promoted since".to_owned();
     assert_eq!(second.reading, Reading::Whole(Whole::NotPossible(why)));
-    assert_eq!(sorted(second.ids), ids([1, 2]));
+    assert_eq!(sorted(second.ids()), ids([1, 2]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,7 +263,7 @@ async fn a_database_that_was_put_back_is_not_gone_on_from() {
     let second = put_back.read(Some(first.since())).await;
     let why = "events were changed or removed since it had 3".to_owned();
     assert_eq!(second.reading, Reading::Whole(Whole::Changed(why)));
-    assert_eq!(sorted(second.ids), ids([1, 2, 4]));
+    assert_eq!(sorted(second.ids()), ids([1, 2, 4]));
     // In another database nothing is compared.
     shop.cluster.create_database("other");
     let settings = |name: &str| {
@@ -272,7 +273,7 @@ async fn a_database_that_was_put_back_is_not_gone_on_from() {
     shop.cluster.psql("other", &published("eventcore", "schema.sql"));
     let other = PostgresSource::new(settings("other"), SchemaChoice::default());
     let request = SourceRequest { since: Some(first.since()), ..SourceRequest::default() };
-    let third = super::support::read(&other, &request).await.unwrap();
+    let third = read_as(&other, request).await.unwrap();
     let why = "this is another server or database than before".to_owned();
     assert_eq!(third.reading, Reading::Whole(Whole::NotPossible(why)));
 }

@@ -45,6 +45,15 @@ impl Given {
         }
     }
 
+    pub(super) fn is_further(&self) -> bool {
+        matches!(self.reading, Reading::Further(_))
+    }
+
+    /// The ids of the events, in the order in which they came.
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.events.iter().map(|event| event.id.clone().unwrap_or_default()).collect()
+    }
+
     /// The content of a file beside the events.
     pub(super) fn file(&self, name: &str) -> &str {
         let file = self.end.files.iter().find(|file| file.name == name);

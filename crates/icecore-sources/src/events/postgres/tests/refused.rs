@@ -1,12 +1,13 @@
 //! What cannot be backed up is named as what it is, and nothing is backed up of it.
 
-use super::support::{DATABASE, Shop, read};
+use super::reading::read;
+use super::support::{DATABASE, Shop};
 use crate::events::postgres::connect::{ConnectionSettings, Environment};
 use crate::events::postgres::{PostgresSource, SchemaChoice};
 use icecore::source::{Source, SourceRequest};
 
 async fn error_of(source: &PostgresSource) -> String {
-    let error = read(source, &SourceRequest::default()).await.err().expect("it is refused");
+    let error = read(source, None).await.err().expect("it is refused");
     error.to_string()
 }
 
@@ -40,8 +41,8 @@ async fn two_stores_are_chosen_between_by_their_namespace() {
         let choice =
             SchemaChoice { namespace: Some(namespace.to_owned()), ..SchemaChoice::default() };
         let source = PostgresSource::new(shop.settings(), choice);
-        let found = read(&source, &SourceRequest::default()).await.unwrap();
-        assert_eq!(found.ids.len(), events, "{namespace}");
+        let found = read(&source, None).await.unwrap();
+        assert_eq!(found.ids().len(), events, "{namespace}");
     }
     let choice = SchemaChoice { schema: Some("kafka".to_owned()), ..SchemaChoice::default() };
     let error = error_of(&PostgresSource::new(shop.settings(), choice)).await;
@@ -57,8 +58,8 @@ async fn a_reader_needs_select_and_nothing_else() {
     assert!(error.contains("permission denied for table eventcore_events"), "{error}");
     assert!(error.contains("GRANT SELECT"), "{error}");
     shop.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader");
-    let found = read(&as_role(&shop, "reader"), &SourceRequest::default()).await.unwrap();
-    assert_eq!(found.ids.len(), 1);
+    let found = read(&as_role(&shop, "reader"), None).await.unwrap();
+    assert_eq!(found.ids().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,8 +75,8 @@ async fn rows_that_row_level_security_hides_are_no_backup() {
     let error = error_of(&as_role(&shop, "tenant")).await;
     assert!(error.contains("row-level security hides rows"), "{error}");
     shop.sql("ALTER ROLE tenant BYPASSRLS");
-    let found = read(&as_role(&shop, "tenant"), &SourceRequest::default()).await.unwrap();
-    assert_eq!(found.ids.len(), 2);
+    let found = read(&as_role(&shop, "tenant"), None).await.unwrap();
+    assert_eq!(found.ids().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +87,7 @@ async fn a_session_that_is_ended_is_an_error_and_timeouts_are_none() {
         "ALTER DATABASE shop SET statement_timeout = '1ms'; \
          ALTER DATABASE shop SET idle_in_transaction_session_timeout = '1ms'",
     );
-    assert_eq!(shop.read(None).await.ids.len(), 50);
+    assert_eq!(shop.read(None).await.ids().len(), 50);
     let mut reader = shop.source().open(&SourceRequest::default()).await.unwrap();
     shop.cluster.psql(
         "postgres",

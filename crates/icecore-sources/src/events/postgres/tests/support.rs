@@ -1,9 +1,10 @@
-//! A store in a server, and what is read of it.
+//! An EventCore store in a server of its own.
 
+use super::reading::{Given, read};
 use crate::events::postgres::connect::{ConnectionSettings, Environment, connect};
 use crate::events::postgres::{PostgresSource, SchemaChoice};
-use icecore::source::{Reading, Since, Source, SourceEnd, SourceError, SourceRequest};
-use icecore_format::event::{Event, EventId, records};
+use icecore::source::Since;
+use icecore_format::event::{Event, records};
 use icecore_test_cluster::Cluster;
 use std::path::Path;
 use tokio_postgres::Client;
@@ -13,27 +14,6 @@ pub(super) const DATABASE: &str = "shop";
 /// A server with a database that has an empty store.
 pub(super) struct Shop {
     pub(super) cluster: Cluster,
-}
-
-/// What was read.
-pub(super) struct Read {
-    pub(super) reading: Reading,
-    pub(super) has_all_known: Option<bool>,
-    /// The ids of the events, in the order in which they came.
-    pub(super) ids: Vec<String>,
-    pub(super) end: SourceEnd,
-}
-
-impl Read {
-    /// What the next backup knows.
-    pub(super) fn since(&self) -> Since {
-        let (resume, kept) = (self.end.resume.clone(), self.end.kept.clone());
-        Since { resume, kept, events: self.ids.len() as u64 }
-    }
-
-    pub(super) fn is_further(&self) -> bool {
-        matches!(self.reading, Reading::Further(_))
-    }
 }
 
 impl Shop {
@@ -68,9 +48,8 @@ impl Shop {
         connect(&self.settings()).await.expect("the server lets us in")
     }
 
-    pub(super) async fn read(&self, since: Option<Since>) -> Read {
-        let request = SourceRequest { since, ..SourceRequest::default() };
-        read(&self.source(), &request).await.expect("it is a store")
+    pub(super) async fn read(&self, since: Option<Since>) -> Given {
+        read(&self.source(), since).await.expect("it is a store")
     }
 
     /// The ids of all events, sorted.
@@ -80,38 +59,11 @@ impl Shop {
     }
 }
 
-pub(super) async fn read(
-    source: &PostgresSource,
-    request: &SourceRequest,
-) -> Result<Read, SourceError> {
-    let mut reader = source.open(request).await?;
-    let reading = reader.reading().clone();
-    let has_all_known = reader.has_all_known();
-    let mut ids = Vec::new();
-    while let Some(batch) = reader.next().await? {
-        let batch = batch.parse()?;
-        visit(&batch.records, |event| ids.push(id_text(&event)));
-    }
-    Ok(Read { reading, has_all_known, ids, end: reader.finish().await? })
-}
-
 /// Calls `see` for each event of records that follow one another.
 pub(super) fn visit(encoded: &[u8], mut see: impl FnMut(Event<'_>)) {
     let chunk = [&[1], encoded].concat();
     for body in records(&chunk).expect("it is a chunk") {
         see(Event::decode_body(body.expect("it is whole")).expect("it is an event"));
-    }
-}
-
-fn id_text(event: &Event<'_>) -> String {
-    match event.id {
-        EventId::Uuid(id) => {
-            let mut text = Vec::new();
-            icecore_format::event::json::put_uuid(&mut text, &id);
-            String::from_utf8(text).expect("it is ASCII")
-        }
-        EventId::Text(text) => text.to_owned(),
-        EventId::None => String::new(),
     }
 }
 
