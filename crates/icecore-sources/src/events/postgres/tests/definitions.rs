@@ -1,6 +1,7 @@
 //! What makes the tables is printed by `pg_dump` when it has changed, and is otherwise what it was.
 
-use super::support::{Read, Shop};
+use super::reading::Given;
+use super::support::Shop;
 use crate::events::postgres::kept::PRE_DATA_FILE;
 use crate::events::postgres::remembered::Remembered;
 use icecore_format::record::Record;
@@ -9,7 +10,7 @@ use icecore_format::record::Record;
 const MARK: &str = "-- as it was kept\n";
 
 /// Whether the next backup takes the statements that were kept.
-async fn is_known(shop: &Shop, last: &Read) -> bool {
+async fn is_known(shop: &Shop, last: &Given) -> bool {
     let mut since = last.since();
     let mut remembered = Remembered::read(&since.kept);
     remembered.dump.as_mut().expect("it was dumped").pre_data = MARK.to_owned();
