@@ -1,4 +1,4 @@
-//! The highest version and newest time of each stream: what tells holes, repeats and times that go
+//! The highest version and last time of each stream: what tells holes, repeats and times that go
 //! backwards, in whatever order the events of a stream come.
 
 use super::gaps::Gaps;
@@ -9,13 +9,13 @@ use icecore_format::snapshot::Counts;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A version and the newest time so far.
-pub(super) type Head = (u64, Option<Timestamp>);
+/// An event's version, and when it was recorded.
+pub(super) type Timed = (u64, Timestamp);
 
-/// Whether the event `next` was recorded before the one that precedes it in its stream. One that
-/// comes late does not tell.
-pub(super) fn goes_backwards(last: Head, next: Head) -> bool {
-    next.0 >= last.0 && last.1.zip(next.1).is_some_and(|(last, next)| next < last)
+/// Whether the event `next` was recorded before `last`, which precedes it in its stream among those
+/// with a time. One that comes late does not tell.
+pub(super) fn goes_backwards(last: Timed, next: Timed) -> bool {
+    next.0 >= last.0 && next.1 < last.1
 }
 
 /// The heads of all streams seen so far, each under a hash of its id: 64 bits tell a million
@@ -45,8 +45,8 @@ impl Tally {
     }
 }
 
-/// The head of one stream: the hash of its id, and where it is.
-type Row = (u64, Head);
+/// The head of one stream: the hash of its id, its highest version, and its last event with a time.
+type Row = (u64, u64, Option<Timed>);
 
 /// What is odd about the order of streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,14 +83,16 @@ impl Heads {
                 tally.add(run);
             }
             let is_same = |row: &Row| row.0 == run.hash;
-            if let Some((_, head)) = self.rows.find_mut(run.hash, is_same) {
-                self.oddities.backwards += u64::from(goes_backwards(*head, run.first));
-                let highest = self.oddities.follow(run, Some(head.0));
-                *head = (highest, run.last.1.or(head.1));
+            let last = run.timed.map(|(_, last)| last);
+            if let Some((_, highest, timed)) = self.rows.find_mut(run.hash, is_same) {
+                if let (Some(timed), Some((first, _))) = (*timed, run.timed) {
+                    self.oddities.backwards += u64::from(goes_backwards(timed, first));
+                }
+                *highest = self.oddities.follow(run, Some(*highest));
+                *timed = last.or(*timed);
             } else {
                 let highest = self.oddities.follow(run, None);
-                let row = (run.hash, (highest, run.last.1));
-                self.rows.insert_unique(run.hash, row, |row| row.0);
+                self.rows.insert_unique(run.hash, (run.hash, highest, last), |row| row.0);
             }
         }
     }
@@ -150,13 +152,16 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn counts(chunks: &[Vec<(u8, u64)>]) -> Counts {
+    /// A stream, a version and a time.
+    type Event = (u8, u64, Option<i64>);
+
+    fn counts(chunks: &[Vec<Event>]) -> Counts {
         let mut heads = Heads::default();
         for chunk in chunks {
             let mut streams = ChunkStreams::default();
-            for (stream, version) in chunk {
+            for (stream, version, time) in chunk {
                 let name = stream.to_string();
-                streams.add(&name, *version, None, |_| u64::from(*stream) << 32);
+                streams.add(&name, *version, time.map(Timestamp), |_| u64::from(*stream) << 32);
             }
             heads.add(&streams);
             // As from one backup to the next.
@@ -168,7 +173,7 @@ mod tests {
     }
 
     fn of_one(versions: &[u64]) -> (u64, u64) {
-        let counts = counts(&[versions.iter().map(|version| (0, *version)).collect()]);
+        let counts = counts(&[versions.iter().map(|version| (0, *version, None)).collect()]);
         (counts.version_holes, counts.version_repeats)
     }
 
@@ -192,7 +197,8 @@ mod tests {
         #[test]
         fn the_order_of_events_and_their_division_into_chunks_do_not_matter(
             chunks in prop::collection::vec(
-                prop::collection::vec((0u8..3, 0u64..12), 1..12), 1..6),
+                prop::collection::vec(
+                    (0u8..3, 0u64..12, prop::option::of(0i64..4)), 1..12), 1..6),
         ) {
             let found = counts(&chunks);
             let (mut holes, mut repeats) = (0, 0);
@@ -205,6 +211,7 @@ mod tests {
                 holes += pairs.filter(|(one, next)| *one + 1 < **next).count() as u64;
             }
             prop_assert_eq!((found.version_holes, found.version_repeats), (holes, repeats));
+            prop_assert_eq!(found, counts(&[chunks.concat()]));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The streams of one chunk: what its segment's directory and the heads need to know of them.
 
-use super::heads::{Head, goes_backwards};
+use super::heads::{Timed, goes_backwards};
 use hashbrown::HashTable;
 use icecore_format::Timestamp;
 use std::ops::Range;
@@ -24,15 +24,13 @@ pub(super) struct StreamRun {
     pub(super) events: u64,
     pub(super) lowest: u64,
     pub(super) highest: u64,
-    pub(super) first: Head,
-    /// The last version that came, and the newest time.
-    pub(super) last: Head,
+    /// The first event with a time, and the last one.
+    pub(super) timed: Option<(Timed, Timed)>,
     /// How often an event was recorded before the one that precedes it.
     pub(super) backwards: u64,
-    /// Where versions begin that follow each other.
-    start: u64,
-    /// What came before these: the first and last of versions that follow each other. Mostly there
-    /// is nothing.
+    /// The first and last of the versions that came last and follow each other.
+    newest: (u64, u64),
+    /// The same of what came before them. Mostly there is nothing.
     before: Vec<(u64, u64)>,
 }
 
@@ -70,10 +68,9 @@ impl ChunkStreams {
             events: 1,
             lowest: version,
             highest: version,
-            first: (version, time),
-            last: (version, time),
+            timed: time.map(|time| ((version, time), (version, time))),
             backwards: 0,
-            start: version,
+            newest: (version, version),
             before: Vec::new(),
         });
         let runs = &self.runs;
@@ -95,21 +92,24 @@ impl ChunkStreams {
 
 impl StreamRun {
     fn add(&mut self, version: u64, time: Option<Timestamp>) {
-        self.backwards += u64::from(goes_backwards(self.last, (version, time)));
-        if self.last.0.checked_add(1) != Some(version) {
-            self.before.push((self.start, self.last.0));
-            self.start = version;
+        if self.newest.1.checked_add(1) != Some(version) {
+            self.before.push(self.newest);
+            self.newest.0 = version;
         }
+        self.newest.1 = version;
         self.events += 1;
         self.lowest = self.lowest.min(version);
         self.highest = self.highest.max(version);
-        // A stream's events may be without a time in between.
-        self.last = (version, time.or(self.last.1));
+        let Some(time) = time else { return };
+        let next = (version, time);
+        let (first, last) = self.timed.unwrap_or((next, next));
+        self.backwards += u64::from(goes_backwards(last, next));
+        self.timed = Some((first, next));
     }
 
     /// The versions in the order in which they came: the first and last of those that follow each
     /// other.
     pub(super) fn versions(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.before.iter().copied().chain([(self.start, self.last.0)])
+        self.before.iter().copied().chain([self.newest])
     }
 }
