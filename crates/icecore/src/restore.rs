@@ -15,7 +15,7 @@ use crate::source::SourceFile;
 use crate::streams;
 use crate::target::{
     OnConflict, RequestedStream, StreamEnd, Target, TargetError, TargetErrorKind, TargetRequest,
-    Written,
+    Verification, Written,
 };
 use copy::copy;
 use futures::stream::TryStreamExt as _;
@@ -36,6 +36,8 @@ pub struct RestoreOptions {
     /// What becomes of streams that are at the target already. Where it is empty and all of the
     /// snapshot is restored, the target has to be empty.
     pub on_conflict: Option<OnConflict>,
+    /// How what was written is verified.
+    pub verification: Verification,
 }
 
 impl RestoreOptions {
@@ -179,6 +181,7 @@ pub async fn restore(
         whole: options.is_whole(),
         on_conflict: options.on_conflict,
         streams: requested,
+        verification: options.verification,
     };
     let mut writer = target.open(&request).await?;
     let outcomes: Vec<StreamOutcome> = request

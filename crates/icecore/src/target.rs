@@ -43,9 +43,22 @@ pub struct TargetRequest {
     pub on_conflict: Option<OnConflict>,
     /// The streams, unless all of the source is restored as it was.
     pub streams: Vec<RequestedStream>,
+    /// How what was written is verified.
+    pub verification: Verification,
     /// What the snapshot has beyond its events, such as a schema, which is needed before the first
     /// of them, and consumers' checkpoints.
     pub files: Vec<SourceFile>,
+}
+
+/// How a target is compared with what was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verification {
+    /// By counts and hashes of all that is there, which a database computes itself. Targets that
+    /// compute nothing are read back.
+    #[default]
+    Hashes,
+    /// By reading all of it back.
+    ReadBack,
 }
 
 /// What becomes of a stream whose id is at the target already.
@@ -128,15 +141,15 @@ pub struct RestoreEnd {
     pub epilogue: Vec<u8>,
 }
 
-/// What was written, and whether reading it back gave the same.
+/// What was written, and how it was found to be the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Events.
     pub events: u64,
     /// Bytes, in bytes.
     pub bytes: u64,
-    /// Whether the target was read back and compared; a pipe cannot be.
-    pub verified: bool,
+    /// How it was compared with what was to be written; a pipe cannot be.
+    pub verified: Option<Verification>,
     /// What the user should know: what the target could not take.
     pub notes: Vec<String>,
 }

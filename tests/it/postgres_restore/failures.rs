@@ -1,12 +1,15 @@
 //! Restores that end early leave a database as it was.
 
-use super::support::Place;
+use super::support::{Place, SCHEMAS};
 use async_trait::async_trait;
+use icecore::restore::RestoreOptions;
 use icecore::target::{
-    Encoded, EventEncoder, EventWriter, RestoreEnd, Target, TargetError, TargetRequest, Written,
+    Encoded, EventEncoder, EventWriter, RestoreEnd, Target, TargetError, TargetRequest,
+    Verification, Written,
 };
 use icecore_sources::events::postgres::PostgresTarget;
 use icecore_sources::events::postgres::connect::{ConnectionSettings, connect};
+use icecore_tests::error_chain::chain;
 use std::sync::Arc;
 
 /// A target whose session somebody ends.
@@ -124,4 +127,39 @@ async fn who_owns_the_tables_needs_no_more() {
     }
     let rows = super::support::ROWS;
     assert_eq!(place.rows("owned", &rows), place.rows("shop", &rows));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_changes_what_is_written_is_found_out_however_it_is_compared() {
+    let place = Place::new().await;
+    place.filled("shop", "eventcore");
+    place.migrated("rounding", "eventcore");
+    let rounding = "ALTER TABLE eventcore_events ALTER created_at TYPE timestamptz(0)";
+    place.cluster.psql("rounding", rounding);
+    let snapshot = place.back_up_database("shop").await;
+    for verification in [Verification::Hashes, Verification::ReadBack] {
+        let options = RestoreOptions { verification, ..RestoreOptions::default() };
+        let message = place.refused_with(&snapshot, "rounding", &options).await;
+        assert!(message.contains("a row of"), "{message}");
+        assert!(message.contains("what was read back is not what was written"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_hashes_is_what_is_read_back_for_every_schema() {
+    let place = Place::new().await;
+    for fixture in SCHEMAS {
+        let (from, to) = (format!("from-{fixture}"), format!("to-{fixture}"));
+        place.filled(&from, fixture);
+        let snapshot = place.back_up_database(&from).await;
+        for verification in [Verification::Hashes, Verification::ReadBack] {
+            place.cluster.create_database(&to);
+            let options = RestoreOptions { verification, ..RestoreOptions::default() };
+            let restored = place.restore(&snapshot, &place.target(&to), &options).await;
+            let report = restored.map_err(|error| chain(&error)).unwrap();
+            assert_eq!(report.written.verified, Some(verification), "{fixture}");
+            assert_eq!(report.events_restored, snapshot.counts.events, "{fixture}");
+            place.cluster.psql("postgres", &format!("DROP DATABASE \"{to}\""));
+        }
+    }
 }

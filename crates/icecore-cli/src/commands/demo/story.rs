@@ -132,7 +132,7 @@ impl<'a> Story<'a> {
         let (options, monitor) = (RestoreOptions::default(), Monitor::default());
         let target = SqliteTarget::new(store);
         let report = restore(repository, snapshot, &target, &options, &monitor).await?;
-        if !report.written.verified {
+        if report.written.verified.is_none() {
             return Err(DemoError::Differs("it was not read back".to_owned()).into());
         }
         self.detail(format!(

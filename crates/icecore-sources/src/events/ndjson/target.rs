@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use icecore::source::SourceFile;
 use icecore::target::{
     Encoded, EventEncoder, EventWriter, RestoreEnd, Target, TargetError, TargetErrorKind,
-    TargetRequest, Written,
+    TargetRequest, Verification, Written,
 };
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -166,7 +166,7 @@ impl Output {
         let written = |verified| Written { events, bytes, verified, notes };
         let Place::File(file, reader) = place else {
             io::stdout().lock().flush().map_err(standard_output_failed)?;
-            return Ok(written(false));
+            return Ok(written(None));
         };
         // 1. Durable, 2. compared, 3. named: whoever finds the name finds all of the file.
         file.sync()?;
@@ -177,7 +177,7 @@ impl Output {
             return Err(TargetError::new(TargetErrorKind::Differs, message));
         }
         file.publish()?;
-        Ok(written(true))
+        Ok(written(Some(Verification::ReadBack)))
     }
 }
 

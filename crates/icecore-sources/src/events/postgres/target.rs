@@ -26,10 +26,12 @@ mod sqlite;
 mod staged;
 mod store;
 mod value;
+mod verify;
 
 use super::connect::{ConnectionSettings, connect};
 use super::query::Session;
 use super::source::KIND;
+use super::value::Encoding;
 use async_trait::async_trait;
 use beside::{load_of_streams, parts_of};
 use encode::RowEncoder;
@@ -37,7 +39,7 @@ use failure::unsuitable;
 use given::Given;
 use icecore::target::{
     Encoded, EventEncoder, EventWriter, RestoreEnd, StreamEnd, Target, TargetError,
-    TargetErrorKind, TargetRequest, Written,
+    TargetErrorKind, TargetRequest, Verification, Written,
 };
 use load::{Loader, load};
 use std::sync::Arc;
@@ -115,6 +117,7 @@ impl Target for PostgresTarget {
             loader,
             encoder: Arc::new(encoder),
             is_whole: request.whole,
+            verification: request.verification,
         }))
     }
 }
@@ -132,8 +135,20 @@ fn encoder(store: &Store, given: &Given, renamed: Option<&str>) -> Result<RowEnc
         _ => Vec::new(),
     };
     let skipped = store.ends.iter().filter(|(_, end)| **end == StreamEnd::Skipped);
+    let type_of = |encoding: Encoding| encoding.sql_type().oid();
+    let compared = store.is_beside.then(|| columns.is_compared_beside());
+    let is_compared =
+        |index: usize| compared.as_ref().is_none_or(|compared| compared.get(index) == Some(&true));
+    let types = columns.all.iter().enumerate().filter(|(index, _)| is_compared(*index));
+    let types = types.map(|(_, column)| type_of(column.encoding)).collect();
+    let position_types = columns.positions.iter().flat_map(|it| {
+        let shared = columns.all.get(it.index).map_or(Encoding::Text, |column| column.encoding);
+        [type_of(it.encoding), type_of(shared)]
+    });
     Ok(RowEncoder {
-        compared: store.is_beside.then(|| columns.is_compared_beside()),
+        types,
+        position_types: position_types.collect(),
+        compared,
         columns,
         skipped: skipped.map(|(stream, _)| stream.clone()).collect(),
         new_parts,
@@ -174,6 +189,7 @@ struct PostgresWriter {
     loader: Loader,
     encoder: Arc<RowEncoder>,
     is_whole: bool,
+    verification: Verification,
 }
 
 #[async_trait]

@@ -49,6 +49,22 @@ impl Encoding {
         })
     }
 
+    /// A type whose values are sent so: of several, the one that all can be cast to unchanged.
+    pub(super) fn sql_type(self) -> Type {
+        match self {
+            Self::Text => Type::TEXT,
+            Self::Jsonb => Type::JSONB,
+            Self::Json => Type::JSON,
+            Self::Bytes => Type::BYTEA,
+            Self::Integer2 => Type::INT2,
+            Self::Integer4 => Type::INT4,
+            Self::Integer8 => Type::INT8,
+            Self::Uuid => Type::UUID,
+            Self::Moment => Type::TIMESTAMPTZ,
+            Self::Boolean => Type::BOOL,
+        }
+    }
+
     /// The bytes of a text, of JSON or of bytes; `None` if it is something else.
     pub(super) fn bytes(self, value: &[u8]) -> Option<&[u8]> {
         match self {

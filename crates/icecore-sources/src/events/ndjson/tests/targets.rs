@@ -5,7 +5,7 @@ use crate::events::ndjson::NdjsonTarget;
 use icecore::source::SourceFile;
 use icecore::target::{
     Encoded, EventChunk, EventEncoder, EventWriter, RestoreEnd, Target, TargetErrorKind,
-    TargetRequest,
+    TargetRequest, Verification,
 };
 use icecore_format::event::{Event, EventId, EventTime, Members, Payload};
 use icecore_format::time::Timestamp;
@@ -43,7 +43,7 @@ async fn a_file_appears_when_it_is_complete_and_was_read_back() {
     assert!(!path.exists());
     let end = RestoreEnd { epilogue: b"\n\n".to_vec() };
     let written = writer.finish(end).await.expect("it is what was written");
-    assert_eq!((written.events, written.verified), (5, true));
+    assert_eq!((written.events, written.verified), (5, Some(Verification::ReadBack)));
     assert!(written.notes.is_empty());
     assert_eq!(fs::read_to_string(&path).expect("it is there"), LINE.repeat(5) + "\n\n");
     assert_eq!(written.bytes, LINE.len() as u64 * 5 + 2);

@@ -48,18 +48,18 @@ pub(super) async fn lacks_functions(
 pub(super) fn add_partitions(layout: &Layout, partitions: &str) -> String {
     let (table, namespace) = (&layout.events, escape_identifier(&layout.events.namespace));
     let literal = table.literal();
-    // The function's own statements name tables without their namespace.
-    format!(
-        "SET LOCAL search_path TO {namespace}; \
-         DO $icecore$ DECLARE name text; BEGIN \
+    // The function is not needed where no partition is missing. Its own statements name tables without
+    // their namespace.
+    let body = escape_literal(&format!(
+        "DECLARE name text; BEGIN \
          FOR name IN SELECT p.partition FROM ({partitions}) p WHERE NOT EXISTS ( \
              SELECT FROM pg_catalog.pg_inherits \
              JOIN pg_catalog.pg_class c ON c.oid = inhrelid WHERE inhparent = {literal}::regclass \
              AND pg_catalog.pg_get_expr(c.relpartbound, c.oid) \
                  = pg_catalog.format('FOR VALUES IN (%L)', p.partition)) LOOP \
-         PERFORM emt_add_partition(name); END LOOP; END $icecore$; \
-         SET LOCAL search_path TO ''"
-    )
+         PERFORM emt_add_partition(name); END LOOP; END"
+    ));
+    format!("SET LOCAL search_path TO {namespace}; DO {body}; SET LOCAL search_path TO ''")
 }
 
 /// Makes the partitions that tables beside the events need.
@@ -118,7 +118,7 @@ pub(super) async fn settle_transactions(
         consumers.iter().map(|table| format!(" UNION SELECT {LAST_TRANSACTION} FROM {table}"));
     let numbers = format!("SELECT transaction_id FROM {messages}{}", numbers.collect::<String>());
     let sql = format!(
-        "SELECT count(*), coalesce(max(id) >= pg_current_xact_id(), false), \
+        "SELECT count(*), coalesce(bool_or(id >= pg_current_xact_id()), false), \
                 pg_current_xact_id()::text \
          FROM ({numbers}) n (id) WHERE id >= '{FIRST_TRANSACTION}'"
     );

@@ -22,6 +22,9 @@ pub(super) struct RowEncoder {
     /// Which columns are compared when events went beside others; if they do not, all are, and
     /// positions are written.
     pub(super) compared: Option<Vec<bool>>,
+    /// The types of the columns that are compared, and of those of positions.
+    pub(super) types: Vec<u32>,
+    pub(super) position_types: Vec<u32>,
     /// Streams that stay as they are in the store.
     pub(super) skipped: BTreeSet<String>,
     /// The parts of a new id, for the columns that it is divided over.
@@ -85,10 +88,10 @@ impl RowEncoder {
             }
         }
         let Some(compared) = compared else {
-            frame.events.end(start);
+            frame.events.end(start, &self.types);
             return self.position(restored, frame, shared_field);
         };
-        frame.events.end_as(&compared);
+        frame.events.end_as(&compared, &self.types);
         Ok(())
     }
 
@@ -108,7 +111,7 @@ impl RowEncoder {
             .put(positions.encoding, true, &mut frame.positions.bytes)
             .map_err(|what| unsuitable(format!("position {position}: it {what}")))?;
         frame.positions.bytes.extend_from_slice(&shared);
-        frame.positions.end(start);
+        frame.positions.end(start, &self.position_types);
         Ok(())
     }
 

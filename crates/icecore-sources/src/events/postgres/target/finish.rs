@@ -3,20 +3,22 @@
 
 use super::failure::unsuitable;
 use super::given::{Given, Sequence};
-use super::load::{Loader, load, verify};
+use super::load::{Loader, load};
 use super::store::Store;
+use super::verify::{Restored, verify};
 use super::{PostgresWriter, beside, consumers, emmett, eventcore, given, namespace};
 use crate::events::postgres::layout::{Layout, Name, Order};
 use crate::events::postgres::query::Session;
-use icecore::target::{RestoreEnd, StreamEnd, TargetError, TargetErrorKind, Written};
+use icecore::target::{RestoreEnd, StreamEnd, TargetError, TargetErrorKind, Verification, Written};
 
 /// Completes and commits; after an error, nothing was changed, unless it says so.
 pub(super) async fn finish(
     writer: PostgresWriter,
     end: &RestoreEnd,
 ) -> Result<Written, TargetError> {
-    let PostgresWriter { session, given, mut store, mut loader, is_whole, .. } = writer;
-    let mut notes = complete(&session, &given, &mut store, &mut loader, is_whole)
+    let PostgresWriter { session, given, mut store, mut loader, is_whole, verification, .. } =
+        writer;
+    let mut notes = complete(&session, &given, &mut store, &mut loader, is_whole, verification)
         .await
         .map_err(|error| unchanged(&session, error))?;
     if !end.epilogue.is_empty() {
@@ -34,7 +36,12 @@ pub(super) async fn finish(
         TargetError::new(TargetErrorKind::Unwritable, message).because(error.source)
     })?;
     let written = loader.written;
-    Ok(Written { events: written.events.rows, bytes: written.bytes, verified: true, notes })
+    Ok(Written {
+        events: written.events.rows,
+        bytes: written.bytes,
+        verified: Some(verification),
+        notes,
+    })
 }
 
 fn unchanged(session: &Session, error: TargetError) -> TargetError {
@@ -48,6 +55,7 @@ async fn complete(
     store: &mut Store,
     loader: &mut Loader,
     is_whole: bool,
+    verification: Verification,
 ) -> Result<Vec<String>, TargetError> {
     const MAKE: &str = "make the indexes, constraints and triggers";
     loader.finish(session).await?;
@@ -87,7 +95,9 @@ async fn complete(
     let verified = loads().filter(|load| is_whole || !eventcore::is_frontier(&load.table.name));
     let restored = if store.is_beside { Some(beside::is_restored(&store.layout)?) } else { None };
     let (events, restored) = (&store.layout.events, restored.as_deref());
-    verify(session, events, &store.columns, restored, &loader.written, verified).await?;
+    let (columns, written) = (&store.columns, &loader.written);
+    let restored = Restored { events, columns, beside: restored, written };
+    verify(session, &restored, verified, verification).await?;
     notes.extend(emmett::settle_transactions(session, store, is_whole).await?);
     if loader.written.has_renamed {
         let ids = "renamed events keep their ids, and whatever else names the old stream";

@@ -6,7 +6,7 @@ use super::rows::Row;
 use super::staging::sync_name;
 use crate::events::sqlite::kept::{self, KeptError};
 use crate::events::sqlite::schema::{CHECKPOINTS, EVENTS, SCHEMA_FILE, Table};
-use icecore::target::{RestoreEnd, TargetError, TargetErrorKind, Written};
+use icecore::target::{RestoreEnd, TargetError, TargetErrorKind, Verification, Written};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 
@@ -42,7 +42,7 @@ fn complete(build: Build, end: &RestoreEnd) -> Result<Written, TargetError> {
     // The last connection that closes takes the log into the database and removes it.
     connection.close().map_err(|(_, error)| unwritable("close", file, error))?;
     let bytes = staging.place()?;
-    Ok(Written { events, bytes, verified: true, notes })
+    Ok(Written { events, bytes, verified: Some(Verification::ReadBack), notes })
 }
 
 /// Restores checkpoints and saved states, unless they would speak of streams that are not there.

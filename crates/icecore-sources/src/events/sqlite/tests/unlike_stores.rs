@@ -4,6 +4,7 @@ use super::drive::{Restore, Snapshot, back_up, refused, restore, told};
 use super::store::{open, shop, stream};
 use eventcore_types::{EventStore, collect_events};
 use icecore::target::TargetErrorKind::{Differs, Unsuitable, Unwritable};
+use icecore::target::Verification;
 use icecore_format::Timestamp;
 use icecore_format::event::{Event, EventId, EventTime, Members, Payload};
 use rusqlite::Connection;
@@ -37,7 +38,10 @@ async fn events_of_another_source_become_a_store_that_eventcore_reads() {
     let mut snapshot = Snapshot::of(&events, vec![Some(7); 5]);
     snapshot.end.epilogue = b"\n\n".to_vec();
     let written = restore(&snapshot, &restored).await.unwrap();
-    assert_eq!((written.events, written.verified, written.notes.len()), (5, true, 2));
+    assert_eq!(
+        (written.events, written.verified, written.notes.len()),
+        (5, Some(Verification::ReadBack), 2)
+    );
 
     let store = open(&restored).await;
     let read = collect_events(store.read_stream(stream("order-1")).await.unwrap()).await;

@@ -5,6 +5,7 @@ use super::store::{contents, empty, insert, shop};
 use crate::events::sqlite::SqliteSource;
 use crate::events::sqlite::schema::{PUBLISHED, TABLES};
 use icecore::source::Source;
+use icecore::target::Verification;
 use rusqlite::Connection;
 use std::path::Path;
 use tempfile::tempdir;
@@ -14,7 +15,7 @@ async fn comes_back(path: &Path) -> Snapshot {
     let restored = path.with_extension("restored");
     let snapshot = back_up(path).await.unwrap();
     let written = restore(&snapshot, &restored).await.unwrap();
-    assert!(written.verified);
+    assert_eq!(written.verified, Some(Verification::ReadBack));
     assert!(contents(&restored) == contents(path));
     snapshot
 }
