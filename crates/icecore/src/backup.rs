@@ -199,8 +199,7 @@ pub async fn backup(
             }
             _ => LogWriter::new(&session, monitor, streams, root.as_ref()),
         };
-        log.write_all(&mut *reader, &mut session).await?;
-        let defects = log.take_defects();
+        let defects = log.write_all(&mut *reader, &mut session).await?;
         if defects.is_empty() {
             break (reader, reading, log);
         }

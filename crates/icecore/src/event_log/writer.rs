@@ -162,12 +162,13 @@ impl LogWriter {
         }
     }
 
-    /// Stores everything that `reader` gives.
+    /// Stores everything that `reader` gives; the streams with events that cannot be taken. If there
+    /// are any, the log is to be written anew without them.
     pub(crate) async fn write_all(
         &mut self,
         reader: &mut dyn EventReader,
         session: &mut Session<'_>,
-    ) -> Result<(), WriteError> {
+    ) -> Result<Vec<StreamDefect>, WriteError> {
         while let Some(batch) = reader.next().await? {
             self.monitor.stop_point().map_err(SessionError::from)?;
             self.begin_parsing(batch);
@@ -176,13 +177,7 @@ impl LogWriter {
             }
         }
         while self.take_parsed(session).await? {}
-        Ok(())
-    }
-
-    /// The streams with events that could not be taken. If there are any, the log is not finished,
-    /// but written anew without them.
-    pub(crate) fn take_defects(&mut self) -> Vec<StreamDefect> {
-        std::mem::take(&mut self.defects)
+        Ok(std::mem::take(&mut self.defects))
     }
 
     /// Stores what is left, and what follows the last event.

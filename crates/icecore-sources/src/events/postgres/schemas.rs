@@ -34,7 +34,10 @@ const SCHEMAS: [Schema; 8] = [
 /// No store, or not one alone.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ChoiceError {
-    #[error("there is no schema '{schema}' of event stores; there are: {known}")]
+    #[error(
+        "there is no schema '{schema}' of event stores; there are: {known}, and mapping for any \
+         other table"
+    )]
     UnknownSchema { schema: String, known: String },
     #[error("the database has no event store that this user may see, of: {looked_for}")]
     None { looked_for: String },

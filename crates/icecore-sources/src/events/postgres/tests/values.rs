@@ -149,21 +149,23 @@ async fn texts_of_another_encoding_are_the_same_texts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_of_no_encoding_are_refused_and_never_changed() {
     let shop = encoded("SQL_ASCII");
-    let add = |number: u32, stream: &str, event_type: &str| {
+    let add = |number: u32, stream: &str, data: &str| {
         shop.sql(&format!(
             "SET client_encoding = 'SQL_ASCII'; \
              INSERT INTO eventcore_events (event_id, stream_id, event_type, event_data) \
-             VALUES ('{}', {stream}, {event_type}, '{{}}')",
+             VALUES ('{}', {stream}, 'T', {data})",
             id(number)
         ));
     };
     // What is UTF-8 there is what it is.
-    add(1, "'Zoë'", "'T'");
+    add(1, "'Zoë'", "'{}'");
     let source = source(&shop.cluster, DATABASE, SchemaChoice::default());
     let given = read(&source, None).await.unwrap();
     assert_eq!(given.events[0].stream, "Zoë");
-    for (number, stream, event_type) in [(2, "E'Zo\\xeb'", "'T'"), (3, "'s'", "E'\\xff'")] {
-        add(number, stream, event_type);
+    for (number, stream, data) in
+        [(2, "E'Zo\\xeb'", "'{}'"), (3, "'s'", "E'{\"name\": \"Zo\\xeb\"}'")]
+    {
+        add(number, stream, data);
         let error = read(&source, None).await.err().expect("it is refused").to_string();
         assert!(error.contains("a text in the database is no UTF-8"), "{error}");
         let error = read(&source, Some(given.since())).await.err().expect("it is refused");
