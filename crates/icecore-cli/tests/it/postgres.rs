@@ -1,6 +1,6 @@
 //! Backups of stores in PostgreSQL, by the command.
 
-use crate::support::{Sandbox, outcome_of};
+use crate::support::{FILTERS, Sandbox, outcome_of};
 use icecore_test_cluster::{Cluster, ClusterOptions};
 use serde_json::json;
 use std::fs;
@@ -66,6 +66,28 @@ fn a_table_is_described_as_the_document_shows() {
     assert_eq!((&summary["reading"], &summary["events_new"]), (&json!("further"), &json!(1)));
     let chosen = [&words[..], &["--stream", "a-1"]].concat();
     assert_eq!(sandbox.json(&chosen[..]).last().unwrap()["events_total"], 2);
+}
+
+#[test]
+fn a_person_is_told_what_was_found_read_and_compared() {
+    let cluster = Cluster::start();
+    let url = store(&cluster, "eventcore-delivery");
+    let fill = "../icecore-sources/tests/postgres-schemas/eventcore-delivery/fill.sql";
+    cluster.psql("shop", &fs::read_to_string(fill).unwrap());
+    cluster.create_database("staging");
+    let sandbox = Sandbox::new();
+    let back_up = ["backup", "events", &url, "--name", "shop"];
+    let first = sandbox.run(back_up).expect(0).stdout;
+    let second = sandbox.run(back_up).expect(0).stdout;
+    let target = cluster.url("staging");
+    let restored = sandbox.run(["restore", "latest", "--target", &target]).expect(0).stdout;
+    let full = ["restore", "latest", "--overwrite", "--verify", "full", "--target", &target];
+    let read_back = sandbox.run(full).expect(0).stdout;
+    let mut filters = FILTERS.to_vec();
+    filters.push((r"127\.0\.0\.1:\d+", "[SERVER]"));
+    insta::with_settings!({ filters => filters }, {
+        insta::assert_snapshot!([first, second, restored, read_back].join("\n"));
+    });
 }
 
 #[test]
