@@ -55,24 +55,46 @@ async fn functions_that_name_their_namespace_stay_in_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn types_of_columns_have_to_be_there_before_anything_is_written() {
+async fn types_of_columns_are_made_unless_they_are_there() {
     const TYPES: &str = "CREATE TYPE mood AS ENUM ('sad', 'žofie''s'); \
-        CREATE DOMAIN code AS text CHECK (VALUE <> '')";
+        CREATE DOMAIN code AS text DEFAULT 'a' NOT NULL CHECK (VALUE <> '') CONSTRAINT \"Short\" \
+            CHECK (length(VALUE) < 9); \
+        CREATE TYPE \"Pair of\" AS (\"First\" code, second mood[])";
     let place = Place::new().await;
     place.migrated("shop", "eventcore");
     place.ask("shop", TYPES);
     place.ask(
         "shop",
-        "ALTER TABLE eventcore_events ADD COLUMN mood mood, ADD COLUMN codes code[];
-         INSERT INTO eventcore_events (event_id, stream_id, event_type, event_data, mood, codes)
-         VALUES ('019a0000-0008-7000-8000-000000000001', 'one', 'Ends', '1e30', 'žofie''s', '{a,\"b,\"}')",
+        "ALTER TABLE eventcore_events ADD COLUMN mood mood, ADD COLUMN codes code[],
+             ADD COLUMN pair \"Pair of\";
+         INSERT INTO eventcore_events (event_id, stream_id, event_type, event_data, mood, codes, pair)
+         VALUES ('019a0000-0008-7000-8000-000000000001', 'one', 'Ends', '1e30', 'žofie''s', '{a,\"b,\"}', ROW('x', '{sad}'))",
     );
     place.cluster.create_database("without");
     place.cluster.create_database("with");
     let snapshot = place.back_up_database("shop").await;
-    let message = place.refused(&snapshot, &place.target("without"), "without").await;
-    assert!(message.contains("type \"public.mood\" does not exist (make it there"), "{message}");
     place.ask("with", TYPES);
-    place.restore_whole(&snapshot, "with").await;
-    assert_eq!(place.everything("with"), place.everything("shop"));
+    for database in ["without", "with"] {
+        place.restore_whole(&snapshot, database).await;
+        assert_eq!(place.everything(database), place.everything("shop"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn types_of_extensions_have_to_be_there_before_anything_is_written() {
+    let place = Place::new().await;
+    place.migrated("shop", "eventcore");
+    place.ask(
+        "shop",
+        "CREATE EXTENSION citext; ALTER TABLE eventcore_events ADD COLUMN name citext;
+         INSERT INTO eventcore_events (event_id, stream_id, event_type, event_data, name)
+         VALUES ('019a0000-0008-7000-8000-000000000001', 'one', 'Ends', '{}', 'Žofie')",
+    );
+    place.cluster.create_database("empty");
+    let snapshot = place.back_up_database("shop").await;
+    let message = place.refused(&snapshot, &place.target("empty"), "empty").await;
+    assert!(message.contains("type \"public.citext\" does not exist (make it there"), "{message}");
+    place.ask("empty", "CREATE EXTENSION citext");
+    place.restore_whole(&snapshot, "empty").await;
+    assert_eq!(place.everything("empty"), place.everything("shop"));
 }

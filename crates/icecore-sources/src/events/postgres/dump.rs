@@ -9,6 +9,7 @@
 mod definitions;
 mod program;
 mod statements;
+mod types;
 
 use super::layout::{Layout, Name};
 use super::moment::Moment;
@@ -23,6 +24,7 @@ use std::io;
 use std::path::PathBuf;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio_postgres::Row;
+use types::types;
 
 /// How long it waits for who changes the tables, such as a migration.
 const LOCK_WAIT: &str = "--lock-wait-timeout=10s";
@@ -89,8 +91,11 @@ pub(super) async fn dump(
     if let Some(known) = known.filter(|known| known.of == of) {
         return Ok(Ok(known));
     }
-    let functions =
-        if layout.owns_namespace() { String::new() } else { functions(moment, layout).await? };
+    let functions = if layout.owns_namespace() {
+        String::new()
+    } else {
+        types(moment, layout).await? + &functions(moment, layout).await?
+    };
     arguments.push(format!("--snapshot={}", moment.exported()).into());
     let (settings, version) = (moment.settings().clone(), moment.major_version);
     let dumped = spawn_blocking(move || {
