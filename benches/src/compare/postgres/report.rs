@@ -72,7 +72,7 @@ impl PostgresStep {
             Self::Appended => "icecore: 1% appended",
             Self::FirstByPositions => "icecore: first backup, in the order of positions",
             Self::UnchangedByPositions => "icecore: nothing new, proved by positions",
-            Self::Restore => "icecore: restore, read back",
+            Self::Restore => "icecore: restore, verified",
             Self::RestoreDump => "pg_restore -j2",
         }
     }

@@ -22,7 +22,9 @@ pub(super) fn goes_backwards(last: Timed, next: Timed) -> bool {
 /// streams apart but for a chance of one in thirty million.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
-    rows: HashTable<Row>,
+    rows: Vec<Row>,
+    /// Indices into `rows`, by the hash: a table that doubles takes little if it has these alone.
+    by_hash: HashTable<u32>,
     oddities: Oddities,
     /// What there is of each stream that is counted by itself, by the hash of its id.
     tallies: BTreeMap<u64, Tally>,
@@ -82,9 +84,11 @@ impl Heads {
             if let Some(tally) = self.tallies.get_mut(&run.hash) {
                 tally.add(run);
             }
-            let is_same = |row: &Row| row.0 == run.hash;
             let last = run.timed.map(|(_, last)| last);
-            if let Some((_, highest, timed)) = self.rows.find_mut(run.hash, is_same) {
+            let rows = &mut self.rows;
+            let is_same = |row: &u32| rows.get(*row as usize).is_some_and(|row| row.0 == run.hash);
+            let found = self.by_hash.find(run.hash, is_same).copied();
+            if let Some((_, highest, timed)) = found.and_then(|row| rows.get_mut(row as usize)) {
                 if let (Some(timed), Some((first, _))) = (*timed, run.timed) {
                     self.oddities.backwards += u64::from(goes_backwards(timed, first));
                 }
@@ -92,9 +96,16 @@ impl Heads {
                 *timed = last.or(*timed);
             } else {
                 let highest = self.oddities.follow(run, None);
-                self.rows.insert_unique(run.hash, (run.hash, highest, last), |row| row.0);
+                self.insert((run.hash, highest, last));
             }
         }
+    }
+
+    fn insert(&mut self, row: Row) {
+        let Self { rows, by_hash, .. } = self;
+        let index = rows.len() as u32;
+        rows.push(row);
+        by_hash.insert_unique(row.0, index, |row| rows.get(*row as usize).map_or(0, |row| row.0));
     }
 
     /// Fills in what is counted here.
@@ -107,7 +118,7 @@ impl Heads {
 
     /// What is kept of them.
     pub(super) fn keep(&self) -> KeptHeads {
-        let mut rows: Vec<Row> = self.rows.iter().copied().collect();
+        let mut rows = self.rows.clone();
         rows.sort_unstable_by_key(|row| row.0);
         let tallies = self.tallies.iter().map(|(hash, tally)| (*hash, *tally)).collect();
         KeptHeads { rows, oddities: self.oddities.clone(), tallies }
@@ -138,11 +149,12 @@ impl Oddities {
 
 impl From<KeptHeads> for Heads {
     fn from(kept: KeptHeads) -> Self {
-        let mut rows = HashTable::with_capacity(kept.rows.len());
-        for row in kept.rows {
-            rows.insert_unique(row.0, row, |row| row.0);
-        }
-        Self { rows, oddities: kept.oddities, tallies: kept.tallies.into_iter().collect() }
+        let KeptHeads { rows, oddities, tallies } = kept;
+        let tallies = tallies.into_iter().collect();
+        let by_hash = HashTable::with_capacity(rows.len());
+        let mut heads = Self { rows: Vec::with_capacity(rows.len()), by_hash, oddities, tallies };
+        rows.into_iter().for_each(|row| heads.insert(row));
+        heads
     }
 }
 

@@ -62,25 +62,50 @@ impl Count {
     }
 }
 
+/// Those of the events that fulfil a condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) count: Count,
+    /// The place of the first of their rows, as SQL takes it: none of them is before it, in whichever
+    /// partition.
+    pub(super) first_row: Option<String>,
+}
+
+impl Part {
+    /// The condition that was counted, for those rows alone where it can hold: new ones are mostly at
+    /// the end of a table, and what precedes them is not read again.
+    pub(super) fn only(&self, condition: &str) -> String {
+        let from =
+            self.first_row.iter().map(|row| format!(" AND e.ctid >= '{row}'::pg_catalog.tid"));
+        format!("{condition}{}", from.collect::<String>())
+    }
+}
+
 /// Counts all events, and those that fulfil each of the conditions.
 pub(super) async fn take<const N: usize>(
     session: &Session,
     layout: &Layout,
     conditions: [&str; N],
-) -> Result<(Count, [Count; N]), QueryError> {
+) -> Result<(Count, [Part; N]), QueryError> {
     let (events, identity) = (layout.all_events(), layout.identity_expression());
     let mut selected = format!("count(*), coalesce(sum({identity}), 0)::text");
     for condition in conditions {
         let of_them = format!("FILTER (WHERE {condition})");
-        selected =
-            format!("{selected}, count(*) {of_them}, coalesce(sum({identity}) {of_them}, 0)::text");
+        selected = format!(
+            "{selected}, count(*) {of_them}, coalesce(sum({identity}) {of_them}, 0)::text, \
+             (min(e.ctid) {of_them})::text"
+        );
     }
     let row = session.row(&format!("SELECT {selected} FROM {events}"), "count the events").await?;
-    let count = |at: usize| {
-        let sum: i128 = row.get::<_, &str>(2 * at + 1).parse().unwrap_or_default();
-        Count { events: row.get::<_, i64>(2 * at) as u64, identities: sum as u64 }
+    let count = |column: usize| {
+        let sum: i128 = row.get::<_, &str>(column + 1).parse().unwrap_or_default();
+        Count { events: row.get::<_, i64>(column) as u64, identities: sum as u64 }
     };
-    Ok((count(0), std::array::from_fn(|at| count(at + 1))))
+    let part = |number: usize| {
+        let column = 2 + 3 * number;
+        Part { count: count(column), first_row: row.get(column + 2) }
+    };
+    Ok((count(0), std::array::from_fn(part)))
 }
 
 /// The identities of the events that fulfil a condition.

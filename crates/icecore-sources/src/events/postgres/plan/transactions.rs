@@ -23,11 +23,12 @@ pub(super) async fn plan(question: &Question<'_>) -> Result<Plan, QueryError> {
     };
     let is_recent = now.condition().unwrap_or_else(|| NONE.to_owned());
     let is_new = known.as_ref().map_or(NONE, |(condition, ..)| condition);
-    let (all, [new, recent]) = census::take(session, layout, [is_new, &is_recent]).await?;
-    let recent_now = match recent.events {
+    let (all, [found, recent]) = census::take(session, layout, [is_new, &is_recent]).await?;
+    let recent_now = match recent.count.events {
         0 => Vec::new(),
-        _ => census::identities(session, layout, &is_recent).await?,
+        _ => census::identities(session, layout, &recent.only(&is_recent)).await?,
     };
+    let (new, recent) = (found.count, recent.count);
     let mut plan = Plan {
         reading: question.whole(),
         rows: WhichRows::All,
@@ -61,7 +62,10 @@ pub(super) async fn plan(question: &Question<'_>) -> Result<Plan, QueryError> {
     };
     plan.reading = Reading::Further(Proof::Identified { events: all.events });
     plan.rows_expected = new.events;
-    plan.rows = WhichRows::Where { condition, known: recent.iter().copied().collect() };
+    plan.rows = WhichRows::Where {
+        condition: found.only(&condition),
+        known: recent.iter().copied().collect(),
+    };
     Ok(plan)
 }
 
