@@ -49,7 +49,7 @@ pub struct Options {
 pub enum What {
     /// Event stores, as NDJSON
     Events,
-    /// An event store in PostgreSQL, beside psql, pg_dump and pg_restore
+    /// An event store in PostgreSQL, beside PostgreSQL's own tools
     Postgres,
     /// Narrow events in PostgreSQL, any number of them: whether memory stays what it is
     PostgresNarrow,

@@ -69,8 +69,8 @@ pub fn compare_postgres(
     } else {
         let filled = store.insert(Store::create(&cluster, options.seed));
         filled.append(&cluster, options.events, interrupt)?;
-        filled.settle(&cluster);
-        filled.make_copy_with_positions(&cluster);
+        load::settle(&cluster);
+        load::make_copy_with_positions(&cluster);
     }
 
     let bytes = "SELECT pg_total_relation_size('eventcore_events')";

@@ -85,22 +85,22 @@ impl Store {
         self.events += events;
         Ok(())
     }
+}
 
-    /// Writes down what the server would otherwise write while something is measured.
-    pub(super) fn settle(&self, cluster: &Cluster) {
-        cluster.psql(DATABASE, "VACUUM (ANALYZE, FREEZE)");
-        cluster.psql(DATABASE, "CHECKPOINT");
-    }
+/// Writes down what the server would otherwise write while something is measured.
+pub(super) fn settle(cluster: &Cluster) {
+    cluster.psql(DATABASE, "VACUUM (ANALYZE, FREEZE)");
+    cluster.psql(DATABASE, "CHECKPOINT");
+}
 
-    /// The same store again, with delivery positions.
-    pub(super) fn make_copy_with_positions(&self, cluster: &Cluster) {
-        let (_, positions) =
-            SCHEMA_WITH_POSITIONS.split_once(POSITIONS_BEGIN).expect("the file has that part");
-        cluster.psql("postgres", &format!("CREATE DATABASE {WITH_POSITIONS} TEMPLATE {DATABASE}"));
-        cluster.psql(WITH_POSITIONS, &format!("{POSITIONS_BEGIN}{positions}"));
-        cluster.psql(WITH_POSITIONS, "VACUUM (ANALYZE, FREEZE)");
-        cluster.psql(WITH_POSITIONS, "CHECKPOINT");
-    }
+/// The same store again, with delivery positions.
+pub(super) fn make_copy_with_positions(cluster: &Cluster) {
+    let (_, positions) =
+        SCHEMA_WITH_POSITIONS.split_once(POSITIONS_BEGIN).expect("the file has that part");
+    cluster.psql("postgres", &format!("CREATE DATABASE {WITH_POSITIONS} TEMPLATE {DATABASE}"));
+    cluster.psql(WITH_POSITIONS, &format!("{POSITIONS_BEGIN}{positions}"));
+    cluster.psql(WITH_POSITIONS, "VACUUM (ANALYZE, FREEZE)");
+    cluster.psql(WITH_POSITIONS, "CHECKPOINT");
 }
 
 /// Appends a line of the generator as a row of a copy.

@@ -81,8 +81,8 @@ fn a_person_is_told_what_was_found_read_and_compared() {
     let second = sandbox.run(back_up).expect(0).stdout;
     let target = cluster.url("staging");
     let restored = sandbox.run(["restore", "latest", "--target", &target]).expect(0).stdout;
-    let full = ["restore", "latest", "--overwrite", "--verify", "full", "--target", &target];
-    let read_back = sandbox.run(full).expect(0).stdout;
+    let anew = ["restore", "latest", "--overwrite", "--verify", "full", "--target", &target];
+    let read_back = sandbox.run(anew).expect(0).stdout;
     let mut filters = FILTERS.to_vec();
     filters.push((r"127\.0\.0\.1:\d+", "[SERVER]"));
     insta::with_settings!({ filters => filters }, {

@@ -153,7 +153,9 @@ impl From<KeptHeads> for Heads {
         let tallies = tallies.into_iter().collect();
         let by_hash = HashTable::with_capacity(rows.len());
         let mut heads = Self { rows: Vec::with_capacity(rows.len()), by_hash, oddities, tallies };
-        rows.into_iter().for_each(|row| heads.insert(row));
+        for row in rows {
+            heads.insert(row);
+        }
         heads
     }
 }
