@@ -22,7 +22,7 @@ pub struct Options {
     /// How often everything is done; figures are medians
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: u64,
-    /// Compare only these, such as icecore,restic
+    /// Of events, compare only these, such as icecore,restic
     #[arg(long, value_name = "TOOL,…", value_delimiter = ',')]
     #[arg(value_parser = PossibleValuesParser::new(names()))]
     pub only: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Options {
     /// Leave the working folder there
     #[arg(long)]
     pub keep: bool,
-    /// Build those peers as well that take minutes to build
+    /// Of events, build those peers as well that take minutes to build
     #[arg(long)]
     pub install_all: bool,
     /// The icecore to compare [default: the one beside this program]

@@ -1,7 +1,7 @@
 //! Restore: a snapshot, or some streams of it, goes back into a store.
 //!
-//! Whatever is written has been verified by its chunk's id, and the target reads back what it wrote
-//! before it takes its final name.
+//! Whatever is written has been verified by its chunk's id, and the target compares what it wrote with
+//! that before it takes its final name, or becomes visible.
 
 mod copy;
 
@@ -33,8 +33,8 @@ pub struct RestoreOptions {
     pub rename: Option<String>,
     /// Whether a target that is not empty may be replaced.
     pub overwrite: bool,
-    /// What becomes of streams that are at the target already. Where it is empty and all of the
-    /// snapshot is restored, the target has to be empty.
+    /// What becomes of streams that are at the target already. Without it, a target has to be empty
+    /// that all of the snapshot is restored to.
     pub on_conflict: Option<OnConflict>,
     /// How what was written is verified.
     pub verification: Verification,
@@ -49,7 +49,7 @@ impl RestoreOptions {
 
 /// How one of the streams that were chosen ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamOutcome {
+pub struct RestoredStream {
     /// Its id in the snapshot.
     pub source: String,
     /// Its id at the target.
@@ -68,8 +68,8 @@ pub struct RestoreReport {
     /// Streams that they belong to.
     pub streams_restored: u64,
     /// How each of them ended, sorted by id, unless all of the source was restored as it was.
-    pub streams: Vec<StreamOutcome>,
-    /// What the target wrote, and whether it was read back and found the same.
+    pub streams: Vec<RestoredStream>,
+    /// What the target wrote, and how it was found to be the same.
     pub written: Written,
 }
 
@@ -184,12 +184,12 @@ pub async fn restore(
         verification: options.verification,
     };
     let mut writer = target.open(&request).await?;
-    let outcomes: Vec<StreamOutcome> = request
+    let outcomes: Vec<RestoredStream> = request
         .streams
         .into_iter()
         .map(|RequestedStream { source, stream, events }| {
             let end = writer.end_of(&stream);
-            StreamOutcome { source, stream, events, end }
+            RestoredStream { source, stream, events, end }
         })
         .collect();
     for skipped in outcomes.iter().filter(|stream| stream.end == StreamEnd::Skipped) {

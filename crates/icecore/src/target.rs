@@ -111,7 +111,7 @@ pub trait EventWriter: Send {
     /// Writes what the encoder made; called in the order of the snapshot.
     async fn write(&mut self, encoded: Encoded) -> Result<(), TargetError>;
 
-    /// Writes the rest, makes all of it durable, and verifies what was written by reading it back.
+    /// Writes the rest, makes all of it durable, and verifies what was written, as it was asked to.
     /// Only now is the target complete under its own name.
     async fn finish(self: Box<Self>, end: RestoreEnd) -> Result<Written, TargetError>;
 

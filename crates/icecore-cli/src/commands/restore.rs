@@ -9,7 +9,7 @@ use crate::snapshot_view::short_id;
 use crate::table;
 use clap::{Args, ValueEnum};
 use icecore::Monitor;
-use icecore::restore::{RestoreOptions, RestorePlan, RestoreReport, StreamOutcome, plan, restore};
+use icecore::restore::{RestoreOptions, RestorePlan, RestoreReport, RestoredStream, plan, restore};
 use icecore::selection::StreamSelection;
 use icecore::snapshots;
 use icecore::target::{OnConflict, StreamEnd, Verification};
@@ -94,7 +94,7 @@ impl From<OnConflictArgument> for OnConflict {
 }
 
 #[derive(Serialize)]
-struct RestoredStream<'a> {
+struct StreamView<'a> {
     stream_id: &'a str,
     target_stream_id: &'a str,
     events: u64,
@@ -200,9 +200,9 @@ fn print_report(
     let written = &report.written;
     if output.is_json() {
         for stream in &report.streams {
-            let StreamOutcome { source, stream, events, end } = stream;
+            let RestoredStream { source, stream, events, end } = stream;
             let (stream_id, target_stream_id, outcome) = (source, stream, outcome(*end));
-            let body = RestoredStream { stream_id, target_stream_id, events: *events, outcome };
+            let body = StreamView { stream_id, target_stream_id, events: *events, outcome };
             output.message("stream", body);
         }
         output.message(
@@ -244,8 +244,8 @@ fn print_report(
 }
 
 /// Tells how each of the streams ended that were chosen, if they are few.
-fn print_streams(streams: &[StreamOutcome], output: &Output) {
-    for StreamOutcome { source, stream, events, end } in streams.iter().take(STREAMS_TOLD_MAX) {
+fn print_streams(streams: &[RestoredStream], output: &Output) {
+    for RestoredStream { source, stream, events, end } in streams.iter().take(STREAMS_TOLD_MAX) {
         let renamed = if source == stream { String::new() } else { format!(" as {stream}") };
         let (outcome, events) = (outcome(*end), table::counted(*events, "event", "events"));
         output.report(match end {

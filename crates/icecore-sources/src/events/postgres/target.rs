@@ -135,20 +135,12 @@ fn encoder(store: &Store, given: &Given, renamed: Option<&str>) -> Result<RowEnc
         _ => Vec::new(),
     };
     let skipped = store.ends.iter().filter(|(_, end)| **end == StreamEnd::Skipped);
-    let type_of = |encoding: Encoding| encoding.sql_type().oid();
-    let compared = store.is_beside.then(|| columns.is_compared_beside());
-    let is_compared =
-        |index: usize| compared.as_ref().is_none_or(|compared| compared.get(index) == Some(&true));
-    let types = columns.all.iter().enumerate().filter(|(index, _)| is_compared(*index));
-    let types = types.map(|(_, column)| type_of(column.encoding)).collect();
-    let position_types = columns.positions.iter().flat_map(|it| {
-        let shared = columns.all.get(it.index).map_or(Encoding::Text, |column| column.encoding);
-        [type_of(it.encoding), type_of(shared)]
-    });
+    let compared = columns.compared(store.is_beside);
+    let positions = columns.positions.iter().flat_map(|it| [it.encoding, it.shared_encoding]);
     Ok(RowEncoder {
-        types,
-        position_types: position_types.collect(),
-        compared,
+        types: compared.map(|column| column.encoding.type_number()).collect(),
+        position_types: positions.map(Encoding::type_number).collect(),
+        compared: store.is_beside.then(|| columns.is_compared_beside()),
         columns,
         skipped: skipped.map(|(stream, _)| stream.clone()).collect(),
         new_parts,

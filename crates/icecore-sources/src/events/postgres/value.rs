@@ -65,6 +65,11 @@ impl Encoding {
         }
     }
 
+    /// The number of that type.
+    pub(super) fn type_number(self) -> u32 {
+        self.sql_type().oid()
+    }
+
     /// The bytes of a text, of JSON or of bytes; `None` if it is something else.
     pub(super) fn bytes(self, value: &[u8]) -> Option<&[u8]> {
         match self {

@@ -92,8 +92,9 @@ pub(super) struct Positions {
     pub(super) column: String,
     pub(super) shared: String,
     pub(super) encoding: Encoding,
-    /// Which of the columns of the events is shared.
+    /// Which of the columns of the events is shared, and how its values are sent.
     pub(super) index: usize,
+    pub(super) shared_encoding: Encoding,
 }
 
 impl Columns {
@@ -111,9 +112,14 @@ impl Columns {
 
     /// The same of events that went beside others, and of what was not dealt to them anew.
     pub(super) fn query_beside(&self, condition: &str) -> String {
-        let kept = self.all.iter().filter(|column| column.dealt.is_none());
-        let expressions: Vec<String> = kept.map(TargetColumn::named).collect();
+        let expressions: Vec<String> = self.compared(true).map(TargetColumn::named).collect();
         format!("SELECT {} FROM {} WHERE {condition}", expressions.join(", "), self.from)
+    }
+
+    /// The columns whose values are compared with what was sent: all, and beside others those that
+    /// are not dealt anew.
+    pub(super) fn compared(&self, is_beside: bool) -> impl Iterator<Item = &TargetColumn> {
+        self.all.iter().filter(move |column| !is_beside || column.dealt.is_none())
     }
 
     /// Which columns are compared after events went beside others.

@@ -46,10 +46,12 @@ pub(super) async fn verify(
     };
     let mut tables = vec![(events.to_string(), Selected::events(columns, *beside), written.events)];
     if let Some(it) = columns.positions.as_ref().filter(|_| beside.is_none()) {
-        let shared = columns.all.get(it.index).map_or(Encoding::Text, |column| column.encoding);
         let selected = Selected {
             query: format!("SELECT {}, {} FROM {}", it.column, it.shared, it.table),
-            columns: vec![(it.column.clone(), it.encoding), (it.shared.clone(), shared)],
+            columns: vec![
+                (it.column.clone(), it.encoding),
+                (it.shared.clone(), it.shared_encoding),
+            ],
         };
         tables.push((it.table.clone(), selected, written.positions));
     }
@@ -104,17 +106,13 @@ async fn read(session: &Session, sql: &str) -> Result<Vec<u8>, QueryError> {
 impl Selected {
     /// All events; beside others, those that were restored, and what was not dealt to them anew.
     fn events(columns: &Columns, beside: Option<&str>) -> Self {
-        let is_compared = columns.is_compared_beside();
-        let compared = columns.all.iter().zip(is_compared);
-        let compared = compared.filter(|(_, is_compared)| beside.is_none() || *is_compared);
+        let compared = columns.compared(beside.is_some());
         Self {
             query: match beside {
                 Some(condition) => columns.query_beside(condition),
                 None => columns.query(),
             },
-            columns: compared
-                .map(|(column, _)| (column.identifier.clone(), column.encoding))
-                .collect(),
+            columns: compared.map(|column| (column.identifier.clone(), column.encoding)).collect(),
         }
     }
 
@@ -143,7 +141,7 @@ impl Selected {
             TargetError::new(TargetErrorKind::Unwritable, "cannot understand the server")
                 .because(error)
         };
-        let types: Vec<u32> = self.columns.iter().map(|(_, it)| it.sql_type().oid()).collect();
+        let types: Vec<u32> = self.columns.iter().map(|(_, it)| it.type_number()).collect();
         let take = |tally: &mut Tally, piece: &[u8], count: u64| {
             tally.rows += count;
             rows(piece).for_each(|row| tally.sum.add(row, &types));

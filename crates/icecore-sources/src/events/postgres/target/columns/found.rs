@@ -255,10 +255,12 @@ async fn positions(
     let sql = format!("SELECT {column} FROM {table}");
     let statement = session.describe(&sql, "look at the positions").await?;
     let encoding = statement.columns().first().and_then(|it| Encoding::of(it.type_()));
-    let index = columns.iter().position(|it| it.identifier == shared && it.cast.is_none());
-    match (encoding, index) {
-        (Some(encoding), Some(index)) => {
-            Ok(Some(Positions { table: table.to_string(), column, shared, encoding, index }))
+    let mut numbered = columns.iter().enumerate();
+    let found = numbered.find(|(_, it)| it.identifier == shared && it.cast.is_none());
+    match (encoding, found) {
+        (Some(encoding), Some((index, TargetColumn { encoding: shared_encoding, .. }))) => {
+            let (table, shared_encoding) = (table.to_string(), *shared_encoding);
+            Ok(Some(Positions { table, column, shared, encoding, index, shared_encoding }))
         }
         _ => Err(unsuitable(format!("{table} does not keep positions as icecore knows them"))),
     }
