@@ -5,7 +5,9 @@
 
 use crate::selection::StreamSelection;
 use async_trait::async_trait;
+use icecore_format::Timestamp;
 use icecore_format::event::{FormKind, Template};
+use std::time::Duration;
 
 /// Something that holds events.
 #[async_trait]
@@ -18,6 +20,57 @@ pub trait Source: Send + Sync {
 
     /// Starts reading: everything that follows shows one moment of the source.
     async fn open(&self, request: &SourceRequest) -> Result<Box<dyn EventReader>, SourceError>;
+
+    /// Starts to follow it from what the request says is known, if it has a better way than being
+    /// opened again and again.
+    async fn follow(&self, _request: &SourceRequest) -> Result<Follow, SourceError> {
+        Ok(Follow::ByOpening)
+    }
+}
+
+/// How a source can be followed.
+pub enum Follow {
+    /// By being opened again and again.
+    ByOpening,
+    /// By this.
+    By(Box<dyn EventFollower>),
+    /// What was known does not tell what is new: it is to be read whole.
+    Lost(Whole),
+}
+
+/// Gives what a source gets, as it gets it.
+#[async_trait]
+pub trait EventFollower: Send {
+    /// What is new since the last call, as soon as there is something; `None` if there was nothing
+    /// within `patience`.
+    async fn next(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError>;
+
+    /// What was given up to this [`Captured::resume`] is durable, so the source need not keep it.
+    async fn acknowledge(&mut self, resume: &[u8]) -> Result<(), FollowError>;
+}
+
+/// Events that a source got: whole transactions, in the order of their commits where the source
+/// knows that.
+#[derive(Debug, Default)]
+pub struct Captured {
+    /// The events.
+    pub batches: Vec<UnparsedBatch>,
+    /// Where the source can be gone on from after them: see [`SourceEnd::resume`].
+    pub resume: Vec<u8>,
+    /// See [`SourceEnd::kept`].
+    pub kept: Vec<u8>,
+}
+
+/// A source that cannot be followed further.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// It could not be read; it may be tried again, from what is durable.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// What was known does not tell what is new any more.
+    #[error("the source can no longer be gone on from")]
+    Lost(Whole),
 }
 
 /// What is asked of a source.
@@ -187,9 +240,23 @@ pub struct EventBatch {
     pub forms: EventForms,
     /// What of the source this batch stands for, in bytes.
     pub source_bytes: u64,
+    /// The transactions that wrote the events, in order, where the source knows when they were
+    /// committed: of all events of the batch, or of none.
+    pub commits: Vec<SourceCommit>,
     /// Streams with an event that cannot be taken. Only those that the request names; the source
     /// can be opened again without them.
     pub defects: Vec<StreamDefect>,
+}
+
+/// A transaction that wrote consecutive events of a batch, and nothing else that is an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceCommit {
+    /// Its events.
+    pub events: u32,
+    /// When it was committed, by the source's clock.
+    pub time: Timestamp,
+    /// Where its commit stands in the source's own log: greater than that of all before.
+    pub lsn: u64,
 }
 
 /// A stream with an event that cannot be taken.
