@@ -151,6 +151,7 @@ fn commit(session: SessionId, packs: u32, number: u64) -> Commit {
         leans: Vec::new(),
         bases: Vec::new(),
         snapshot: Snapshot {
+            tail: None,
             epoch: 0,
             id: SnapshotId(id),
             source: "synthetic".to_owned(),

@@ -1,11 +1,15 @@
 //! What can be said on the command line, beside what each subcommand takes for itself.
 
-use crate::commands::{backup, check, completions, init, man, restore, show, snapshots, streams};
+use crate::commands::{
+    backup, check, completions, follow, init, man, restore, show, snapshots, streams,
+};
 use crate::times::{Age, Since};
 use clap::{Args, Parser, Subcommand};
 use icecore_format::snapshot::Tag;
+use jiff::SignedDuration;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Backs up event stores into a deduplicated, encrypted repository.
 #[derive(Debug, Parser)]
@@ -60,6 +64,7 @@ pub(crate) enum Command {
     Init(init::Arguments),
     #[command(visible_alias = "snapshot")]
     Backup(backup::Arguments),
+    Follow(Box<follow::Arguments>),
     Snapshots(snapshots::Arguments),
     Show(show::Arguments),
     Streams(streams::Arguments),
@@ -103,6 +108,26 @@ pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
         text.split_once('=').filter(|(field, member)| !field.is_empty() && !member.is_empty());
     let (field, member) = pair.ok_or("expected FIELD=MEMBER, such as stream_id=aggregateId")?;
     Ok((field.to_owned(), member.to_owned()))
+}
+
+/// Reads a short duration such as `500ms` or `1s`.
+pub(crate) fn parse_interval(text: &str) -> Result<Duration, String> {
+    let parsed: Option<SignedDuration> = text.parse().ok();
+    let duration = parsed.and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| "expected a duration such as 500ms, 1s or 1m".to_owned())
+}
+
+/// Reads a size such as `8MiB`.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 4] =
+        [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+    let expected = || "expected a size such as 512KiB or 8MiB".to_owned();
+    let (digits, unit) = UNITS
+        .into_iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))
+        .unwrap_or((text, 1));
+    let number: u64 = digits.trim().parse().map_err(|_| expected())?;
+    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(expected)
 }
 
 /// Reads a duration such as `30d`.

@@ -5,6 +5,7 @@ use crate::stream_list::StreamListError;
 use icecore::backup::BackupError;
 use icecore::check::CheckError;
 use icecore::error::ReadError;
+use icecore::follow::FollowError;
 use icecore::repository::{InitError, OpenError};
 use icecore::restore::RestoreError;
 use icecore::selection::PatternError;
@@ -39,6 +40,8 @@ pub(crate) enum CommandError {
     Find(#[from] FindError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Follow(#[from] FollowError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error(transparent)]

@@ -8,6 +8,7 @@ use crate::stream_list::StreamListError;
 use icecore::backup::BackupError;
 use icecore::check::CheckError;
 use icecore::error::ReadError;
+use icecore::follow::FollowError;
 use icecore::ledger::{Alarm, AppendError};
 use icecore::local::LocalState;
 use icecore::repository::{InitError, OpenError};
@@ -15,6 +16,7 @@ use icecore::restore::{RestoreError, RestoreStep};
 use icecore::session::SessionError;
 use icecore::snapshots::FindError;
 use icecore::source::{SourceError, SourceErrorKind};
+use icecore::tail::OpenError as TailError;
 use icecore::target::TargetErrorKind;
 use icecore_format::{DecodeError, RepositoryId};
 use icecore_store::{StoreError, StoreErrorKind};
@@ -62,16 +64,8 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::Init(error) => explain_init(error),
         CommandError::Open(error) => explain_open(error),
         CommandError::Find(error) => explain_find(error),
-        CommandError::Backup(BackupError::Source(error)) => explain_source(error),
-        CommandError::Backup(BackupError::NoStreams { is_there: true, .. }) => {
-            of(FAILED, "nothing was committed")
-        }
-        CommandError::Backup(BackupError::NoStreams { .. }) => of(
-            FAILED,
-            "nothing was committed; ids are as the store has them, or in parts joined by / \
-             (docs/event-stores.md)",
-        ),
-        CommandError::Backup(BackupError::Session(error)) => explain_session(error),
+        CommandError::Backup(error) => explain_backup(error),
+        CommandError::Follow(error) => explain_follow(error),
         CommandError::Restore(error) => explain_restore(error),
         CommandError::Check(CheckError::Stopped(_)) | CommandError::Interrupted => {
             silent(INTERRUPTED)
@@ -93,7 +87,7 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         #[cfg(feature = "sqlite")]
         CommandError::Demo(error) => explain_demo(error),
         // Of enums that other crates may extend.
-        CommandError::Backup(_) | CommandError::Check(_) => silent(FAILED),
+        CommandError::Check(_) => silent(FAILED),
     }
 }
 
@@ -121,6 +115,50 @@ fn of(code: u8, hint: impl Into<String>) -> Explanation {
 
 fn silent(code: u8) -> Explanation {
     Explanation { code, hint: None }
+}
+
+fn explain_backup(error: &BackupError) -> Explanation {
+    match error {
+        BackupError::Source(error) => explain_source(error),
+        BackupError::NoStreams { is_there: true, .. } => of(FAILED, "nothing was committed"),
+        BackupError::NoStreams { .. } => of(
+            FAILED,
+            "nothing was committed; ids are as the store has them, or in parts joined by / \
+             (docs/event-stores.md)",
+        ),
+        BackupError::Session(error) => explain_session(error),
+        // Of an enum that another crate may extend.
+        _ => silent(FAILED),
+    }
+}
+
+fn explain_follow(error: &FollowError) -> Explanation {
+    match error {
+        FollowError::Open(TailError::Followed { is_here: true, .. }) => of(
+            CONCURRENCY,
+            "a process of this machine follows it: stop that one, or say --take-over",
+        ),
+        FollowError::Open(TailError::Followed { host, .. }) => of(
+            CONCURRENCY,
+            format!(
+                "if nothing follows it on {host} any more, or that is to stop, say --take-over"
+            ),
+        ),
+        FollowError::Open(TailError::NotAllowed(_)) => {
+            of(FAILED, "a writer or an admin can: open the repository with the password of one")
+        }
+        FollowError::Open(TailError::Read(error)) | FollowError::Read(error) => explain_read(error),
+        FollowError::Open(TailError::Write(error)) => explain_store(error),
+        FollowError::Open(TailError::Append(error)) => explain_append(error),
+        FollowError::Source(error) => explain_source(error),
+        FollowError::Backup(error) => explain_backup(error),
+        FollowError::TakenOver { .. } => {
+            of(CONCURRENCY, "everything that this follower made durable counts")
+        }
+        FollowError::Stopped(_) => silent(INTERRUPTED),
+        // Of enums that other crates may extend.
+        _ => silent(FAILED),
+    }
 }
 
 fn explain_password(error: &PasswordError) -> Explanation {

@@ -3,11 +3,13 @@
 //! A run is one subcommand, and each has a file of its own in `commands`. What goes wrong is
 //! turned into words and an exit code in `explain`, and nowhere else.
 
+mod allocator;
 mod arguments;
 mod commands;
 
 mod context;
 mod directories;
+mod event_store;
 mod location;
 mod locator;
 #[cfg(feature = "postgres")]
@@ -36,6 +38,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    allocator::give_back_large_blocks();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match parse(&arguments) {
         Ok(cli) => cli,

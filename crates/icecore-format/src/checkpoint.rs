@@ -8,7 +8,7 @@
 use crate::id::{Hash, KeyId, RepositoryId, SessionId, SnapshotId};
 use crate::keys::Role;
 use crate::keys::signing::{SIGNATURE_BYTES, SigningKey, VerifyingKey};
-use crate::ledger::body::SessionRange;
+use crate::ledger::body::{FollowedSource, SessionRange, TailStart};
 use crate::record::{DecodeError, Reader, Record};
 use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub struct LedgerState {
     pub ended: BTreeSet<SessionId>,
     /// Every session that began below this number has ended.
     pub floor: u64,
+    /// The tails, one for each source that was ever followed.
+    pub tails: Vec<TailState>,
     /// What the newest entries leaned on or collected: decides whether a plan is still good.
     pub recent: Vec<RecentEntry>,
     /// The number of the first entry of a kind unknown to the program that replayed it.
@@ -72,6 +74,34 @@ pub struct SnapshotState {
     pub status: SnapshotStatus,
     /// The snapshot.
     pub snapshot: Snapshot,
+}
+
+/// The tail of a source, as the ledger knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TailState {
+    /// The source.
+    pub source: FollowedSource,
+    /// Its epochs, oldest first.
+    pub epochs: Vec<EpochState>,
+}
+
+/// An epoch of a tail, as the ledger knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochState {
+    /// The number of the entry that opened it.
+    pub number: u64,
+    /// Who opened it.
+    pub author: KeyId,
+    /// The host that followed.
+    pub host: String,
+    /// What its objects are called by.
+    pub session: SessionId,
+    /// The header of its pack.
+    pub header: Vec<u8>,
+    /// What its events come after.
+    pub start: TailStart,
+    /// How many objects of it count, if it was ended.
+    pub end: Option<u64>,
 }
 
 /// What one of the newest entries leaned on or collected.

@@ -29,6 +29,8 @@ pub enum EnvelopeKind {
     IndexRun = 4,
     /// What a machine keeps for itself, outside of the repository.
     Local = 5,
+    /// The record of `tail/<session>/<n>`
+    Tail = 6,
 }
 
 impl EnvelopeKind {
@@ -40,6 +42,7 @@ impl EnvelopeKind {
             Self::Checkpoint => "the checkpoint",
             Self::IndexRun => "the index run",
             Self::Local => "what this machine kept",
+            Self::Tail => "the tail's record",
         }
     }
 }

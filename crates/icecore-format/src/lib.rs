@@ -24,6 +24,7 @@ pub mod pack;
 pub mod random;
 pub mod record;
 pub mod snapshot;
+pub mod tail;
 pub mod time;
 pub mod tree;
 mod zstandard;

@@ -83,6 +83,13 @@ pub const FORM_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
 /// replays all entries of the ledger. Of a longer one it records a hash.
 pub const SELECTION_BYTES_MAX: usize = 4 * KIB;
 
+/// Largest object of a tail, in bytes: the largest event, and what a flush may have beside it.
+pub const TAIL_OBJECT_BYTES_MAX: usize = BLOCK_STORED_BYTES_MAX + 64 * MIB;
+
+/// Longest that a flush may keep for its source to be gone on from, in bytes: it stands in every
+/// object of the tail. What is longer is kept on the machine alone.
+pub const TAIL_KEPT_BYTES_MAX: usize = 64 * KIB;
+
 /// Most packs, and most index runs, of one session: bounds what a forged range can make us walk.
 /// At 64 MiB a pack this is a pebibyte.
 pub const SESSION_OBJECTS_MAX: u32 = 1 << 24;

@@ -6,6 +6,7 @@
 
 use crate::event_log::EventLogRoot;
 use crate::id::{ChunkId, Hash, RepositoryId, SnapshotId};
+use crate::ledger::body::TailMark;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub origin: Option<Origin>,
     /// The events, if the source has any.
     pub event_log: Option<EventLogRoot>,
+    /// The place in the source's tail up to which it has everything.
+    pub tail: Option<TailMark>,
     /// The root of a tree of files: what belongs to the source and is no event.
     pub tree: Option<ChunkId>,
 }

@@ -273,6 +273,7 @@ pub async fn backup(
             resume,
             origin: None,
             event_log: Some(log.root),
+            tail: None,
             tree,
         })
         .await?;
@@ -312,7 +313,7 @@ const STREAMS_LEFT_OUT: &str = "some of the chosen streams had to be left out";
 const NOTHING_KEPT: &str = "this machine keeps nothing of its last backup";
 
 /// The newest live snapshot of the same source, as this host sees it.
-async fn newest_alike(
+pub(crate) async fn newest_alike(
     repository: &Repository,
     name: &str,
     kind: &str,

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use icecore_format::{Random, Timestamp};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::local::LocalState;
 
@@ -23,6 +24,9 @@ pub trait Executor: Send + Sync {
 
     /// Runs CPU work on a bounded pool.
     fn compute(&self, job: Box<dyn FnOnce() + Send>);
+
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
     /// Jobs that the pool runs at once: at least 1.
     fn parallelism(&self) -> usize;
@@ -137,6 +141,11 @@ impl Executor for TokioExecutor {
 
     fn compute(&self, job: Box<dyn FnOnce() + Send>) {
         self.pool.spawn(job);
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let _entered = self.runtime.enter();
+        Box::pin(tokio::time::sleep(duration))
     }
 
     fn parallelism(&self) -> usize {

@@ -32,6 +32,12 @@ pub enum ReadError {
         /// The pack.
         object: ObjectName,
     },
+    /// An object of a tail is not there, and others after it are, or count.
+    #[error("{object} is missing")]
+    TailMissing {
+        /// The object.
+        object: ObjectName,
+    },
     /// A chunk's plaintext does not decode.
     #[error("cannot make sense of chunk {id}")]
     ChunkMalformed {
@@ -61,7 +67,7 @@ impl ReadError {
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Store(error) => error.kind() == StoreErrorKind::NotFound,
-            Self::ChunkMissing { .. } => true,
+            Self::ChunkMissing { .. } | Self::TailMissing { .. } => true,
             Self::Shared(error) => error.is_missing(),
             _ => false,
         }
@@ -81,6 +87,7 @@ impl ReadError {
             Self::NotAllowed { .. } => false,
             Self::Damaged { .. }
             | Self::ChunkMissing { .. }
+            | Self::TailMissing { .. }
             | Self::ChunkWrong { .. }
             | Self::ChunkMalformed { .. } => true,
         }

@@ -3,6 +3,7 @@
 //!
 //! Format: docs/format.md, "Event logs".
 
+mod captured;
 mod chunk;
 mod cut;
 mod gaps;
@@ -15,6 +16,7 @@ mod streams;
 mod tail;
 mod writer;
 
+pub(crate) use captured::CapturedChunks;
 pub(crate) use heads::Tally;
 pub(crate) use kept::KeptLog;
 pub(crate) use reader::{LogReader, PartReader};

@@ -2,7 +2,7 @@
 //!
 //! Format: docs/format.md, "Names".
 
-use icecore_format::{KeyId, PackId, RunId};
+use icecore_format::{KeyId, PackId, RunId, SessionId};
 use icecore_store::ObjectName;
 
 /// What an object is, by its name.
@@ -23,6 +23,8 @@ pub enum ObjectRole {
     Pack(PackId),
     /// An index run.
     IndexRun(RunId),
+    /// An object of the tail whose epoch this session is.
+    Tail(SessionId, u64),
     /// What is left of a test of the storage.
     Probe(u64),
 }
@@ -34,6 +36,8 @@ impl ObjectRole {
     pub const KEYS_PREFIX: &'static str = "keys/";
     /// Where witnesses are.
     pub const WITNESS_PREFIX: &'static str = "witness/";
+    /// Where tails are.
+    pub const TAIL_PREFIX: &'static str = "tail/";
     /// Where checkpoints are.
     pub const CHECKPOINT_PREFIX: &'static str = "checkpoint/";
 
@@ -48,6 +52,7 @@ impl ObjectRole {
             // The first byte of the random part spreads packs over 256 directories.
             Self::Pack(id) => format!("packs/{:02x}/{id}", id.session.random[0]),
             Self::IndexRun(id) => format!("index/{id}"),
+            Self::Tail(session, number) => format!("tail/{session}/{number:020}"),
             Self::Probe(number) => format!("probe/{number:016x}"),
         };
         name.try_into().expect("our names are valid object names")
@@ -69,6 +74,9 @@ impl ObjectRole {
                 rest.split_once('/').and_then(|(_, id)| id.parse().ok()).map(Self::Pack)
             }
             Some(("index", id)) => id.parse().ok().map(Self::IndexRun),
+            Some(("tail", rest)) => rest.split_once('/').and_then(|(session, digits)| {
+                Some(Self::Tail(session.parse().ok()?, number(digits)?))
+            }),
             Some(("probe", digits)) => u64::from_str_radix(digits, 16).ok().map(Self::Probe),
             Some(_) => None,
         };

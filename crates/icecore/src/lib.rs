@@ -7,6 +7,7 @@ pub mod backup;
 pub mod check;
 pub mod environment;
 pub mod error;
+pub mod follow;
 pub mod index;
 pub mod layout;
 pub mod ledger;
@@ -19,6 +20,7 @@ pub mod session;
 pub mod snapshots;
 pub mod source;
 pub mod streams;
+pub mod tail;
 pub mod target;
 
 mod chunks;

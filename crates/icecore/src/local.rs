@@ -160,6 +160,16 @@ impl RepositoryState {
         }
     }
 
+    /// Whether a process of this machine shows that a session is alive; `None` if nothing is
+    /// remembered here, or it cannot be told.
+    pub(crate) fn is_leased(&self, session: SessionId) -> Option<bool> {
+        self.state.as_ref()?;
+        match self.lease(session) {
+            Ok(lease) => Some(lease.is_none()),
+            Err(_) => None,
+        }
+    }
+
     /// Where what can be made again is kept.
     pub(crate) fn cache_directory(&self) -> Option<&Path> {
         self.cache.as_deref()

@@ -59,6 +59,9 @@ pub struct Captured {
     pub resume: Vec<u8>,
     /// See [`SourceEnd::kept`].
     pub kept: Vec<u8>,
+    /// Whether the source can be gone on from only after what comes next: then there is no place
+    /// here to go on from.
+    pub more_follows: bool,
 }
 
 /// A source that cannot be followed further.
@@ -82,6 +85,8 @@ pub struct SourceRequest {
     pub with_state: bool,
     /// What an earlier backup knew, so that only what is new need be given.
     pub since: Option<Since>,
+    /// Whether only events are wanted: [`SourceEnd::files`] stays empty.
+    pub only_events: bool,
     /// Whether to give everything, even if what is new could be told.
     pub everything: bool,
     /// Whether to believe that what an earlier backup read has not changed where proving that means

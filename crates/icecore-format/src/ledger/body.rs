@@ -133,6 +133,53 @@ pub struct KeyRemoved {
     pub key: KeyId,
 }
 
+/// A source that is followed: the snapshots of it are of this name, kind and choice of streams.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FollowedSource {
+    /// Its name.
+    pub name: String,
+    /// What it is: `ndjson`, `sqlite`.
+    pub kind: String,
+    /// What chose the streams; none if everything is followed.
+    pub selection: Vec<String>,
+}
+
+/// Opens an epoch of a source's tail, and ends the one before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follow {
+    /// The source.
+    pub source: FollowedSource,
+    /// The host that follows it.
+    pub host: String,
+    /// What the epoch's objects are called by. It commits nothing.
+    pub session: SessionId,
+    /// The header of the epoch's pack.
+    pub header: Vec<u8>,
+    /// What its events come after.
+    pub start: TailStart,
+    /// The source's epoch before, and how many objects of it count: those that were put before its
+    /// terminator.
+    pub ends: Option<TailMark>,
+}
+
+/// What the events of an epoch come after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TailStart {
+    /// Those of a snapshot.
+    Snapshot(SnapshotId),
+    /// Those of the epoch that it ends.
+    Before,
+}
+
+/// A place in a tail: before an object of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TailMark {
+    /// The epoch's session.
+    pub session: SessionId,
+    /// Objects before it.
+    pub objects: u64,
+}
+
 macro_rules! bodies {
     ($($(#[$doc:meta])* $kind:literal $name:ident $label:literal,)*) => {
         /// What an entry says.
@@ -226,4 +273,6 @@ bodies! {
     9 KeyAdded "key-added",
     /// A key slot removed.
     10 KeyRemoved "key-removed",
+    /// An epoch of a tail opened.
+    11 Follow "follow",
 }

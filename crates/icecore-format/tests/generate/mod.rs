@@ -7,7 +7,7 @@ pub(crate) mod events;
 pub(crate) mod json;
 
 use icecore_format::checkpoint::{
-    KeyState, LedgerState, RecentEntry, SnapshotState, SnapshotStatus,
+    EpochState, KeyState, LedgerState, RecentEntry, SnapshotState, SnapshotStatus, TailState,
 };
 use icecore_format::cipher::Cipher;
 use icecore_format::config::{ChunkBytes, Config};
@@ -20,8 +20,8 @@ use icecore_format::index_run::{IndexRun, RunPack};
 use icecore_format::keys::Role;
 use icecore_format::keys::signing::{SigningKey, VerifyingKey};
 use icecore_format::ledger::body::{
-    Abort, Commit, Condemn, Forget, KeyAdded, KeyRemoved, Reindex, Release, Repack, SessionRange,
-    Unforget,
+    Abort, Commit, Condemn, Follow, FollowedSource, Forget, KeyAdded, KeyRemoved, Reindex, Release,
+    Repack, SessionRange, TailMark, TailStart, Unforget,
 };
 use icecore_format::ledger::{Entry, EntryBody, LedgerObject, Witness};
 use icecore_format::pack::{Directory, DirectoryBlock, DirectoryChunk};
@@ -259,7 +259,12 @@ pub(crate) fn snapshot() -> BoxedStrategy<Snapshot> {
         (timestamp(), timestamp(), option::of(timestamp())),
         (vec(tag, 0..3), option::of(text()), vec(text(), 0..3)),
         (counts(), number(), number(), bytes()),
-        (option::of(origin), option::of(event_log_root()), option::of(chunk_id())),
+        (
+            option::of(origin),
+            option::of(event_log_root()),
+            option::of(tail_mark()),
+            option::of(chunk_id()),
+        ),
     )
         .prop_map(|(names, times, labels, sizes, roots)| Snapshot {
             id: names.0,
@@ -280,9 +285,56 @@ pub(crate) fn snapshot() -> BoxedStrategy<Snapshot> {
             resume: sizes.3,
             origin: roots.0,
             event_log: roots.1,
-            tree: roots.2,
+            tail: roots.2,
+            tree: roots.3,
         })
         .boxed()
+}
+
+fn tail_mark() -> impl Strategy<Value = TailMark> {
+    (session_id(), number()).prop_map(|(session, objects)| TailMark { session, objects })
+}
+
+fn tail_start() -> impl Strategy<Value = TailStart> {
+    prop_oneof![snapshot_id().prop_map(TailStart::Snapshot), Just(TailStart::Before)]
+}
+
+fn followed_source() -> impl Strategy<Value = FollowedSource> {
+    (text(), text(), vec(text(), 0..3)).prop_map(|(name, kind, selection)| FollowedSource {
+        name,
+        kind,
+        selection,
+    })
+}
+
+fn follow() -> impl Strategy<Value = Follow> {
+    let opened = (text(), session_id(), bytes());
+    (followed_source(), opened, tail_start(), option::of(tail_mark())).prop_map(
+        |(source, (host, session, header), start, ends)| Follow {
+            source,
+            host,
+            session,
+            header,
+            start,
+            ends,
+        },
+    )
+}
+
+fn tail_state() -> impl Strategy<Value = TailState> {
+    let opened = (number(), key_id(), text(), session_id(), bytes());
+    let epoch = (opened, tail_start(), option::of(number())).prop_map(
+        |((number, author, host, session, header), start, end)| EpochState {
+            number,
+            author,
+            host,
+            session,
+            header,
+            start,
+            end,
+        },
+    );
+    (followed_source(), vec(epoch, 0..3)).prop_map(|(source, epochs)| TailState { source, epochs })
 }
 
 fn condemn() -> BoxedStrategy<Condemn> {
@@ -328,7 +380,8 @@ pub(crate) fn entry_body() -> BoxedStrategy<EntryBody> {
             .prop_map(|(sessions, floor)| Abort { sessions, floor }.into()),
         (verifying_key(), role()).prop_map(|(key, role)| KeyAdded { key, role }.into()),
         key_id().prop_map(|key| KeyRemoved { key }.into()),
-        (11..=u8::MAX, bytes()).prop_map(|(kind, bytes)| EntryBody::Unknown { kind, bytes }),
+        follow().prop_map(EntryBody::from),
+        (12..=u8::MAX, bytes()).prop_map(|(kind, bytes)| EntryBody::Unknown { kind, bytes }),
     ]
     .boxed()
 }
@@ -376,7 +429,12 @@ pub(crate) fn ledger_state() -> BoxedStrategy<LedgerState> {
         (number(), hash()),
         (btree_map(key_id(), key, 0..3), btree_map(snapshot_id(), snapshot, 0..3)),
         (btree_set(session_range(), 0..3), btree_set(session_range(), 0..3)),
-        (btree_set(session_id(), 0..3), number(), vec(recent, 0..3), option::of(number())),
+        (
+            (btree_set(session_id(), 0..3), vec(tail_state(), 0..3)),
+            number(),
+            vec(recent, 0..3),
+            option::of(number()),
+        ),
     )
         .prop_map(|((next, head), (keys, snapshots), (packs, runs), rest)| LedgerState {
             next,
@@ -385,7 +443,8 @@ pub(crate) fn ledger_state() -> BoxedStrategy<LedgerState> {
             snapshots,
             packs,
             runs,
-            ended: rest.0,
+            ended: rest.0.0,
+            tails: rest.0.1,
             floor: rest.1,
             recent: rest.2,
             unknown: rest.3,

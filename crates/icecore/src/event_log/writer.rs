@@ -393,7 +393,7 @@ impl LogWriter {
 }
 
 /// A source that gives records which are none is at fault itself.
-fn from_source(error: DecodeError) -> SourceError {
+pub(super) fn from_source(error: DecodeError) -> SourceError {
     SourceError::new(SourceErrorKind::Invalid, "the source gave an event that is none")
         .because(error)
 }

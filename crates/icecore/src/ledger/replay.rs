@@ -7,13 +7,15 @@
 
 use super::ranges::{covers, is_proper, overlap, remove};
 use icecore_format::checkpoint::{
-    KeyState, LedgerState, RecentEntry, SnapshotState, SnapshotStatus,
+    EpochState, KeyState, LedgerState, RecentEntry, SnapshotState, SnapshotStatus, TailState,
 };
 use icecore_format::keys::{KeySet, Role};
 use icecore_format::ledger::body::{
-    Abort, Commit, Condemn, KeyAdded, KeyRemoved, Reindex, Repack, SessionRange,
+    Abort, Commit, Condemn, Follow, FollowedSource, KeyAdded, KeyRemoved, Reindex, Repack,
+    SessionRange, TailStart,
 };
 use icecore_format::ledger::{Entry, EntryBody};
+use icecore_format::snapshot::Snapshot;
 use icecore_format::{PackId, RunId, SessionId, SnapshotId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +38,7 @@ pub fn genesis(keys: &KeySet) -> LedgerState {
         runs: BTreeSet::new(),
         ended: BTreeSet::new(),
         floor: 0,
+        tails: Vec::new(),
         recent: Vec::new(),
         unknown: None,
     }
@@ -94,6 +97,8 @@ pub fn apply(state: &mut LedgerState, entry: &Entry) -> Result<(), Void> {
         EntryBody::Repack(body) => admin().and_then(|()| repack(state, entry.number, body)),
         EntryBody::Reindex(body) => admin().and_then(|()| reindex(state, body)),
         EntryBody::Abort(body) => abort(state, role, body),
+        EntryBody::Follow(_) if role == Role::Reader => Err("a reader may not follow"),
+        EntryBody::Follow(body) => follow(state, entry, body),
         EntryBody::KeyAdded(body) => admin().and_then(|()| add_key(state, body)),
         EntryBody::KeyRemoved(body) => admin().and_then(|()| remove_key(state, body)),
         // Of a kind unknown to this program, whether or not its format has a name for it: it may say
@@ -152,6 +157,10 @@ fn move_snapshots(
     let is_there = |id: &SnapshotId| state.snapshots.get(id).is_some_and(|it| it.status == from);
     if !snapshots.iter().all(is_there) {
         return Err("a snapshot that it names is not in the state that it needs");
+    }
+    let is_final = to == SnapshotStatus::Released;
+    if is_final && snapshots.iter().any(|id| is_start_of_tail(state, id)) {
+        return Err("a tail goes on from a snapshot that it names");
     }
     for id in snapshots {
         if let Some(snapshot) = state.snapshots.get_mut(id) {
@@ -231,6 +240,61 @@ fn abort(state: &mut LedgerState, role: Role, abort: &Abort) -> Result<(), Void>
     let floor = state.floor;
     state.ended.retain(|session| session.head >= floor);
     Ok(())
+}
+
+/// Rule 12: an epoch ends the one before at the number of its terminator, which is put first.
+fn follow(state: &mut LedgerState, entry: &Entry, follow: &Follow) -> Result<(), Void> {
+    check_open(state, &[follow.session])?;
+    let tail = state.tails.iter().position(|tail| tail.source == follow.source);
+    let newest = tail.and_then(|tail| state.tails[tail].epochs.last());
+    if newest.map(|epoch| (epoch.session, epoch.end))
+        != follow.ends.map(|ends| (ends.session, None))
+    {
+        return Err("it does not end its source's newest epoch");
+    }
+    match follow.start {
+        TailStart::Snapshot(id) => {
+            let is_of_source = |it: &&SnapshotState| {
+                let Snapshot { source, source_kind, selection, .. } = &it.snapshot;
+                let FollowedSource { name, kind, selection: followed } = &follow.source;
+                it.status != SnapshotStatus::Released
+                    && (source, source_kind, selection) == (name, kind, followed)
+            };
+            if state.snapshots.get(&id).filter(is_of_source).is_none() {
+                return Err("it starts at a snapshot that is not kept, or of another source");
+            }
+        }
+        TailStart::Before if follow.ends.is_none() => return Err("there is no epoch before it"),
+        TailStart::Before => {}
+    }
+    // Its objects are none that a commit could name.
+    state.ended.insert(follow.session);
+    let tail = tail.unwrap_or_else(|| {
+        state.tails.push(TailState { source: follow.source.clone(), epochs: Vec::new() });
+        state.tails.len() - 1
+    });
+    let epochs = &mut state.tails[tail].epochs;
+    if let (Some(before), Some(ends)) = (epochs.last_mut(), follow.ends) {
+        before.end = Some(ends.objects);
+    }
+    epochs.push(EpochState {
+        number: entry.number,
+        author: entry.author,
+        host: follow.host.clone(),
+        session: follow.session,
+        header: follow.header.clone(),
+        start: follow.start,
+        end: None,
+    });
+    Ok(())
+}
+
+/// The snapshot that a tail goes on from.
+fn is_start_of_tail(state: &LedgerState, id: &SnapshotId) -> bool {
+    state.tails.iter().any(|tail| {
+        let mut starts = tail.epochs.iter().rev().map(|epoch| epoch.start);
+        starts.find(|start| *start != TailStart::Before) == Some(TailStart::Snapshot(*id))
+    })
 }
 
 fn add_key(state: &mut LedgerState, added: &KeyAdded) -> Result<(), Void> {

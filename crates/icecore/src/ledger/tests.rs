@@ -143,6 +143,7 @@ fn commit(tag: u64) -> Commit {
 
 fn snapshot(tag: u64) -> Snapshot {
     Snapshot {
+        tail: None,
         epoch: 0,
         id: snapshot_id(tag),
         source: "shop".to_owned(),

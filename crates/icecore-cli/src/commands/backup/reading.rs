@@ -49,7 +49,7 @@ impl<'a> ReadingView<'a> {
 }
 
 /// What was read, for a person; nothing if there was no choice.
-pub(super) fn told(reading: &Reading) -> Option<String> {
+pub(crate) fn told(reading: &Reading) -> Option<String> {
     Some(match reading {
         Reading::Whole(Whole::First) => return None,
         Reading::Whole(Whole::NotPossible(why)) => format!("everything was read, since {why}"),

@@ -3,8 +3,8 @@
 use super::DemoError;
 use super::rows::Rows;
 use super::shop::{Shop, verify_streams, verify_versions};
-use crate::commands::backup::host;
 use crate::error::CommandError;
+use crate::event_store::host;
 use crate::output::Output;
 use crate::snapshot_view::short_id;
 use crate::table::{bytes, count, counted, duration};

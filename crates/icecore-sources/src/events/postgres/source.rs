@@ -112,6 +112,7 @@ impl Source for PostgresSource {
             rows_expected: counts_all.then_some(plan.rows_expected),
             bytes_expected,
             with_state: request.with_state,
+            only_events: request.only_events,
             moment,
             layout,
             plan,
@@ -131,6 +132,7 @@ struct PostgresReader {
     /// An estimate: as if all rows had the same length.
     bytes_expected: Option<u64>,
     with_state: bool,
+    only_events: bool,
     /// What made the tables at the last backup.
     dump: Option<Dump>,
 }
@@ -172,8 +174,11 @@ impl EventReader for PostgresReader {
             );
             return Err(SourceError::new(SourceErrorKind::Unreadable, message));
         }
-        let (files, dump) =
-            kept::files(&self.moment, &self.layout, self.with_state, self.dump).await?;
+        let (files, dump) = if self.only_events {
+            (Vec::new(), self.dump)
+        } else {
+            kept::files(&self.moment, &self.layout, self.with_state, self.dump).await?
+        };
         // So that nobody waits for our locks until the connection is found to be closed.
         self.moment.session.execute("COMMIT", "end reading").await?;
         let Plan { resume, recent, .. } = self.plan;

@@ -1,0 +1,256 @@
+//! The tail of a source: events that were captured one flush after the other.
+//!
+//! An epoch of a tail is one endless pack, cut into objects. Its header, and with it the key of all
+//! its events, stands in the ledger entry that opened the epoch; an object is a record that every
+//! role can read, and the pack's next blocks, each of which holds one chunk.
+//!
+//! Format: docs/format.md, "Tails".
+
+use crate::block::Compression;
+use crate::envelope::{self, EnvelopeKind};
+use crate::event_log::{SegmentChunk, Span};
+use crate::id::{ChunkId, ChunkKind, Hash, PackId, SessionId};
+use crate::keys::KeySet;
+use crate::limits::{BLOCK_BYTES_MAX, BLOCK_STORED_BYTES_MAX, TAIL_OBJECT_BYTES_MAX};
+use crate::pack::PackKey;
+use crate::random::Random;
+use crate::record::{DecodeError, Reader, Record};
+use crate::time::Timestamp;
+use crate::{cipher::Cipher, hash::hash_parts};
+use serde::{Deserialize, Serialize};
+
+/// First bytes of every object of a tail.
+pub const MAGIC: [u8; 4] = *b"ICET";
+
+const VERSION: u8 = 1;
+const OBJECT: &str = "the tail's object";
+const HASH_CONTEXT: &str = "icecore 2026 tail object";
+
+/// The pack that the epoch of a session is.
+pub fn pack_of(session: SessionId) -> PackId {
+    PackId { session, number: 0 }
+}
+
+/// What an object of a tail says to every role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TailRecord {
+    /// It has events.
+    Flush(Box<Flush>),
+    /// It ends the epoch: this session's epoch goes on after it.
+    Terminator(SessionId),
+}
+
+/// What an object with events says to every role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flush {
+    /// The hash of the object before; zeros in the first.
+    pub previous: Hash,
+    /// When it was sealed.
+    pub time: Timestamp,
+    /// The events' chunks, in order.
+    pub chunks: Vec<SegmentChunk>,
+    /// What the chunks span; no segments.
+    pub span: Span,
+    /// What was captured since the snapshot that the tail goes on from, these events among them.
+    pub total: Span,
+    /// Where the source can be gone on from; its meaning is the source's own. None if more has to
+    /// follow before it can be: then the flush counts only if that does.
+    pub resume: Option<Vec<u8>>,
+    /// What else is needed for that, if it is little.
+    pub kept: Option<Vec<u8>>,
+    /// The number of the first block in the epoch's pack.
+    pub first_block: u32,
+    /// The blocks, as they follow the record.
+    pub blocks: Vec<TailBlock>,
+}
+
+/// A block, which holds one chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TailBlock {
+    /// The kind of the chunk.
+    pub kind: u8,
+    /// The chunk.
+    pub id: ChunkId,
+    /// Its length, in bytes.
+    pub raw_bytes: u32,
+    /// The block's sealed length, in bytes.
+    pub stored_bytes: u32,
+}
+
+impl Record for TailRecord {
+    const NAME: &'static str = "the tail's record";
+    const VERSION: u8 = 1;
+
+    fn check(&self) -> Result<(), &'static str> {
+        let Self::Flush(flush) = self else { return Ok(()) };
+        let is_in_limits = |block: &TailBlock| {
+            block.raw_bytes as usize <= BLOCK_BYTES_MAX
+                && block.stored_bytes as usize <= BLOCK_STORED_BYTES_MAX
+                && ChunkKind::from_byte(block.kind).is_some()
+        };
+        if !flush.blocks.iter().all(is_in_limits) {
+            return Err("a block of an unknown kind, or beyond the limits");
+        }
+        let count = u32::try_from(flush.blocks.len()).ok();
+        if count.and_then(|count| flush.first_block.checked_add(count)).is_none() {
+            return Err("its blocks have no numbers");
+        }
+        Ok(())
+    }
+}
+
+/// A chunk on its way into an object.
+#[derive(Clone, Copy, Debug)]
+pub struct TailChunk<'a> {
+    /// Its kind.
+    pub kind: ChunkKind,
+    /// Its id.
+    pub id: ChunkId,
+    /// Its plaintext.
+    pub plaintext: &'a [u8],
+}
+
+/// Seals objects of one epoch.
+#[derive(Debug)]
+pub struct TailSealer {
+    key: PackKey,
+    next_block: u32,
+}
+
+/// How objects are sealed.
+pub struct SealOptions<'a> {
+    /// The repository's keys.
+    pub keys: &'a KeySet,
+    /// How records are sealed.
+    pub cipher: Cipher,
+    /// How hard blocks are compressed.
+    pub compression: Compression,
+    /// For salts.
+    pub random: &'a dyn Random,
+}
+
+impl TailSealer {
+    /// A sealer for an epoch that nothing was sealed for yet.
+    pub fn new(key: PackKey) -> Self {
+        Self { key, next_block: 0 }
+    }
+
+    /// Seals an object to be stored as `name`. What `flush` says of blocks is filled in.
+    pub fn seal(
+        &mut self,
+        name: &str,
+        mut flush: Flush,
+        chunks: &[TailChunk<'_>],
+        options: &SealOptions<'_>,
+    ) -> Vec<u8> {
+        flush.first_block = self.next_block;
+        let mut blocks = Vec::new();
+        for chunk in chunks {
+            let TailChunk { kind, id, plaintext } = *chunk;
+            let sealed = self.key.seal_block(self.next_block, kind, options.compression, plaintext);
+            self.next_block += 1;
+            flush.blocks.push(TailBlock {
+                kind: kind as u8,
+                id,
+                raw_bytes: plaintext.len() as u32,
+                stored_bytes: sealed.len() as u32,
+            });
+            blocks.extend_from_slice(&sealed);
+        }
+        let mut object = seal_record(name, &TailRecord::Flush(Box::new(flush)), options);
+        object.extend_from_slice(&blocks);
+        object
+    }
+}
+
+/// Seals the object that ends an epoch, to be stored as `name`.
+pub fn seal_terminator(name: &str, next: SessionId, options: &SealOptions<'_>) -> Vec<u8> {
+    seal_record(name, &TailRecord::Terminator(next), options)
+}
+
+fn seal_record(name: &str, record: &TailRecord, options: &SealOptions<'_>) -> Vec<u8> {
+    let sealed = envelope::seal(
+        EnvelopeKind::Tail,
+        options.cipher,
+        &options.keys.ledger_key,
+        name,
+        &record.encode(),
+        options.random,
+    );
+    let mut bytes = Vec::with_capacity(9 + sealed.len());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&(sealed.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&sealed);
+    bytes
+}
+
+/// An object of a tail, its record opened.
+#[derive(Clone, Debug)]
+pub struct TailObject<'a> {
+    /// Its record.
+    pub record: TailRecord,
+    blocks: &'a [u8],
+}
+
+impl<'a> TailObject<'a> {
+    /// Opens what is stored as `name`.
+    pub fn open(keys: &KeySet, name: &str, bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(OBJECT, bytes);
+        if reader.array()? != MAGIC {
+            return Err(reader.malformed("it does not begin as an object of a tail does"));
+        }
+        let version = reader.byte()?;
+        if version != VERSION {
+            return Err(DecodeError::Version { record: OBJECT, version });
+        }
+        let length = reader.u32()? as usize;
+        let sealed = reader.take(length)?;
+        let plaintext = envelope::open(EnvelopeKind::Tail, &keys.ledger_key, name, sealed)?;
+        let record = TailRecord::decode(&plaintext)?;
+        let blocks = reader.rest();
+        let expected: u64 = match &record {
+            TailRecord::Flush(flush) => {
+                flush.blocks.iter().map(|block| u64::from(block.stored_bytes)).sum()
+            }
+            TailRecord::Terminator(_) => 0,
+        };
+        if blocks.len() as u64 != expected {
+            return Err(DecodeError::Malformed {
+                record: OBJECT,
+                what: "its blocks are not as long as its record says",
+            });
+        }
+        Ok(Self { record, blocks })
+    }
+
+    /// Opens its blocks: the chunks with their ids, in order, each verified.
+    pub fn chunks(
+        &self,
+        keys: &KeySet,
+        key: &PackKey,
+    ) -> Result<Vec<(ChunkId, Vec<u8>)>, DecodeError> {
+        let TailRecord::Flush(flush) = &self.record else { return Ok(Vec::new()) };
+        let mut reader = Reader::new(OBJECT, self.blocks);
+        let mut chunks = Vec::with_capacity(flush.blocks.len());
+        for (number, block) in (flush.first_block..).zip(&flush.blocks) {
+            let kind = ChunkKind::from_byte(block.kind)
+                .ok_or_else(|| reader.malformed("an unknown kind of chunk"))?;
+            let sealed = reader.take(block.stored_bytes as usize)?.to_vec();
+            let plaintext = key.open_block(number, kind, block.raw_bytes, sealed)?;
+            if keys.chunk_id(kind, &plaintext) != block.id {
+                return Err(reader.malformed("a chunk is not what its id says"));
+            }
+            chunks.push((block.id, plaintext));
+        }
+        Ok(chunks)
+    }
+}
+
+/// What the next object says of the one before it.
+pub fn hash(object: &[u8]) -> Hash {
+    hash_parts(HASH_CONTEXT, &[object])
+}
+
+/// How long an object may be, for whoever reads it.
+pub const OBJECT_BYTES_MAX: u64 = TAIL_OBJECT_BYTES_MAX as u64;

@@ -1,0 +1,161 @@
+//! Following: what a source gets is captured as it comes, until it is told to stop.
+//!
+//! Each flush is one object of the source's tail, put when the one before was acknowledged. What is
+//! not acknowledged is captured again, from where the last acknowledged flush says that the source
+//! can be gone on from; so nothing is skipped and nothing is there twice, whoever is killed when.
+//!
+//! Specification: docs/recovery.md, "The tail".
+
+mod capture;
+mod epoch;
+mod patience;
+
+use crate::backup::{BackupError, BackupOptions, BackupReport};
+use crate::error::ReadError;
+use crate::monitor::{Monitor, Stopped};
+use crate::repository::Repository;
+use crate::source::{Source, SourceError, Whole};
+use crate::tail::OpenError;
+use epoch::{Ended, Start};
+use icecore_format::{SnapshotId, Timestamp};
+use std::time::Duration;
+
+/// How to follow.
+#[derive(Clone, Debug)]
+pub struct FollowOptions {
+    /// What is followed, and how it is backed up where there is nothing to go on from.
+    pub backup: BackupOptions,
+    /// The least time between two flushes.
+    pub flush_interval: Duration,
+    /// What of the source makes a flush full, in bytes: then it does not wait.
+    pub flush_bytes: u64,
+    /// Whether to end the epoch of another follower who may be alive.
+    pub take_over: bool,
+}
+
+impl Default for FollowOptions {
+    fn default() -> Self {
+        Self {
+            backup: BackupOptions::default(),
+            flush_interval: Duration::from_secs(1),
+            flush_bytes: 8 << 20,
+            take_over: false,
+        }
+    }
+}
+
+/// What happens while a source is followed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FollowNews<'a> {
+    /// There was nothing to go on from, so the source was backed up.
+    BackedUp(&'a BackupReport),
+    /// An epoch begins.
+    Begun {
+        /// The snapshot that the tail goes on from.
+        base: SnapshotId,
+        /// Events captured since that snapshot.
+        events: u64,
+        /// Whether the epoch of an earlier follower was ended.
+        ended_another: bool,
+    },
+    /// Events were captured, and are not durable yet.
+    Captured {
+        /// How many.
+        events: u64,
+        /// When the newest of them was recorded.
+        newest: Option<Timestamp>,
+    },
+    /// Everything that the source has is durable.
+    UpToDate {
+        /// When that was so.
+        at: Timestamp,
+    },
+    /// Events are durable.
+    Flushed(&'a Flushed),
+    /// The source cannot be gone on from, and is backed up anew.
+    Lost(&'a Whole),
+    /// Something failed, and is tried again.
+    Failed {
+        /// What failed.
+        error: &'a (dyn std::error::Error + 'static),
+        /// How long that is waited for.
+        pause: Duration,
+    },
+}
+
+/// Events that became durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flushed {
+    /// How many.
+    pub events: u64,
+    /// What was stored for them, in bytes.
+    pub bytes: u64,
+    /// When the newest of them was recorded.
+    pub newest: Option<Timestamp>,
+    /// When they were durable.
+    pub durable: Timestamp,
+}
+
+/// What following did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FollowReport {
+    /// Events that were captured.
+    pub events: u64,
+    /// Flushes.
+    pub flushes: u64,
+    /// What was stored for them, in bytes.
+    pub bytes: u64,
+}
+
+/// Following that ended otherwise than by being told to stop. What was flushed counts.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// No epoch could be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The source holds something that cannot be captured.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The backup to go on from failed.
+    #[error("cannot make the backup that the tail goes on from")]
+    Backup(#[source] BackupError),
+    /// Something of the repository could not be read.
+    #[error("cannot read the repository")]
+    Read(#[from] ReadError),
+    /// Another follower ended this one's epoch.
+    #[error("{name} is followed by another now{}", host.as_ref().map(|it| format!(", on the host {it}")).unwrap_or_default())]
+    TakenOver {
+        /// The source's name.
+        name: String,
+        /// The host of the other.
+        host: Option<String>,
+    },
+    /// It was told to stop before it had begun.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Captures what `source` gets, until the monitor is asked to stop.
+///
+/// Failures of the source and of storage are waited out; they are told by `tell`, as is all else.
+pub async fn follow(
+    repository: &Repository,
+    source: &dyn Source,
+    options: &FollowOptions,
+    monitor: &Monitor,
+    tell: &(dyn Fn(FollowNews<'_>) + Send + Sync),
+) -> Result<FollowReport, FollowError> {
+    let _task = monitor.task("following");
+    let follower = epoch::Follower { repository, source, options, monitor, tell };
+    let mut report = FollowReport::default();
+    let mut start = Start::WhereItStands;
+    loop {
+        let epoch = follower.begin(start).await?;
+        match follower.run(epoch, &mut report).await? {
+            Ended::Stopped => return Ok(report),
+            Ended::Lost => start = Start::Anew,
+        }
+    }
+}

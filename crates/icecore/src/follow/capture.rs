@@ -1,0 +1,111 @@
+//! Asking a source for what is new: by its own follower, or by opening it again and again.
+
+use super::patience::wait;
+use crate::environment::Environment;
+use crate::monitor::Monitor;
+use crate::source::{
+    Captured, EventFollower, EventReader, Follow, FollowError, Reading, Since, Source, SourceEnd,
+    SourceRequest,
+};
+use std::time::Duration;
+
+/// What is read before it is handed on, in bytes.
+const PART_BYTES: u64 = 4 << 20;
+
+/// How much longer than it takes to look at a source the pause between two looks is, at least: a
+/// proof that nothing was missed may be a pass over all of the source.
+const REST_PER_LOOK: u32 = 9;
+
+/// Captures what a source gets.
+pub(super) struct Capture<'a> {
+    source: &'a dyn Source,
+    /// What is asked of it; what is known is kept current where it is opened again and again.
+    request: SourceRequest,
+    environment: &'a Environment,
+    monitor: &'a Monitor,
+    way: Way,
+}
+
+enum Way {
+    Opening {
+        reader: Option<Box<dyn EventReader>>,
+        /// Least time until the next look.
+        rest: Duration,
+    },
+    Following(Box<dyn EventFollower>),
+}
+
+impl<'a> Capture<'a> {
+    /// Begins to capture what `request` does not know.
+    pub(super) async fn begin(
+        source: &'a dyn Source,
+        request: SourceRequest,
+        environment: &'a Environment,
+        monitor: &'a Monitor,
+    ) -> Result<Self, FollowError> {
+        let way = match source.follow(&request).await? {
+            Follow::ByOpening => Way::Opening { reader: None, rest: Duration::ZERO },
+            Follow::By(follower) => Way::Following(follower),
+            Follow::Lost(why) => return Err(FollowError::Lost(why)),
+        };
+        Ok(Self { source, request, environment, monitor, way })
+    }
+
+    /// What is new, as soon as there is something; `None` if there was nothing within about
+    /// `patience`.
+    pub(super) async fn next(
+        &mut self,
+        patience: Duration,
+    ) -> Result<Option<Captured>, FollowError> {
+        match &mut self.way {
+            Way::Following(follower) => follower.next(patience).await,
+            Way::Opening { .. } => self.look(patience).await,
+        }
+    }
+
+    /// Tells the source what is durable.
+    pub(super) async fn acknowledge(&mut self, resume: &[u8]) -> Result<(), FollowError> {
+        match &mut self.way {
+            Way::Following(follower) => follower.acknowledge(resume).await,
+            Way::Opening { .. } => Ok(()),
+        }
+    }
+
+    async fn look(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError> {
+        let Self { source, request, environment, monitor, way } = self;
+        let Way::Opening { reader, rest } = way else { return Ok(None) };
+        let mut open = match reader.take() {
+            Some(open) => open,
+            None => {
+                wait(environment, monitor, *rest).await;
+                let began = environment.clock.now();
+                let open = source.open(request).await?;
+                let took = environment.clock.now().0.saturating_sub(began.0).max(0);
+                *rest = REST_PER_LOOK * Duration::from_nanos(took as u64);
+                if let Reading::Whole(why) = open.reading() {
+                    return Err(FollowError::Lost(why.clone()));
+                }
+                open
+            }
+        };
+        let (mut captured, mut bytes) = (Captured::default(), 0);
+        while let Some(batch) = open.next().await? {
+            bytes += batch.bytes();
+            captured.batches.push(batch);
+            if bytes >= PART_BYTES {
+                *reader = Some(open);
+                captured.more_follows = true;
+                return Ok(Some(captured));
+            }
+        }
+        let SourceEnd { resume, kept, .. } = open.finish().await?;
+        let events = request.since.as_ref().map_or(0, |since| since.events);
+        request.since = Some(Since { resume: resume.clone(), kept: kept.clone(), events });
+        if captured.batches.is_empty() {
+            wait(environment, monitor, patience.saturating_sub(*rest)).await;
+            return Ok(None);
+        }
+        (captured.resume, captured.kept) = (resume, kept);
+        Ok(Some(captured))
+    }
+}

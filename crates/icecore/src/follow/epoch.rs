@@ -1,0 +1,333 @@
+//! One epoch: from where it starts, through its flushes, to what ends it.
+
+use super::capture::Capture;
+use super::patience::{BackOff, wait};
+use super::{Flushed, FollowError, FollowNews, FollowOptions, FollowReport};
+use crate::backup::{self, BackupOptions, newest_alike};
+use crate::event_log::{CapturedChunks, KeptLog};
+use crate::monitor::{Counter, Monitor};
+use crate::repository::Repository;
+use crate::source::{
+    self, Captured, Since, Source, SourceError, SourceErrorKind, SourceRequest, UnparsedBatch,
+};
+use crate::tail::{self, FlushError, OpenedEpoch, Request, TailWriter};
+use icecore_format::ledger::body::FollowedSource;
+use icecore_format::snapshot::Snapshot;
+use std::time::Duration;
+
+/// Follows one source.
+pub(super) struct Follower<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) source: &'a dyn Source,
+    pub(super) options: &'a FollowOptions,
+    pub(super) monitor: &'a Monitor,
+    pub(super) tell: &'a (dyn Fn(FollowNews<'_>) + Send + Sync),
+}
+
+/// Where an epoch starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Where the tail stands, or at the newest snapshot.
+    WhereItStands,
+    /// At a new snapshot: the source cannot be gone on from.
+    Anew,
+}
+
+/// What ended an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It was asked to stop.
+    Stopped,
+    /// The source cannot be gone on from.
+    Lost,
+}
+
+/// An epoch that nothing was captured in yet.
+pub(super) struct Epoch {
+    writer: TailWriter,
+    /// What is known of the source.
+    since: Since,
+}
+
+/// What was captured and is not flushed.
+#[derive(Default)]
+struct Pending {
+    batches: Vec<UnparsedBatch>,
+    bytes: u64,
+    /// Where the source can be gone on from after it.
+    resume: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Pending {
+    fn add(&mut self, captured: Captured) {
+        let Captured { batches, resume, kept, more_follows } = captured;
+        self.bytes += batches.iter().map(UnparsedBatch::bytes).sum::<u64>();
+        self.batches.extend(batches);
+        self.resume = (!more_follows).then_some((resume, kept));
+    }
+}
+
+impl Follower<'_> {
+    /// Opens an epoch, after a backup if there is nothing to go on from.
+    pub(super) async fn begin(&self, start: Start) -> Result<Epoch, FollowError> {
+        let backup = &self.options.backup;
+        let name = backup.name.clone().unwrap_or_else(|| self.source.default_name());
+        let source = FollowedSource {
+            name: name.clone(),
+            kind: self.source.kind().to_owned(),
+            selection: backup.request.streams.patterns().to_vec(),
+        };
+        let mut request = Request {
+            source,
+            host: backup.host.clone(),
+            start: None,
+            take_over: self.options.take_over,
+        };
+        self.repository.refresh().await?;
+        if start == Start::WhereItStands
+            && let Some(opened) = tail::open(self.repository, &request).await?
+        {
+            return self.go_on(opened).await;
+        }
+        let newest = match start {
+            Start::WhereItStands => {
+                newest_alike(self.repository, &name, self.source.kind(), backup).await
+            }
+            Start::Anew => None,
+        };
+        let snapshot = match newest {
+            Some(snapshot) => snapshot,
+            None => self.back_up(backup).await?,
+        };
+        request.start = Some(snapshot.id);
+        let opened = tail::open(self.repository, &request).await?;
+        let opened = opened.expect("an epoch that starts at a snapshot needs nothing else");
+        let since = self.known_of(&snapshot).await;
+        self.tell_begun(&opened, &snapshot);
+        Ok(Epoch { writer: opened.writer, since })
+    }
+
+    /// What is known where a tail stands.
+    async fn go_on(&self, opened: OpenedEpoch) -> Result<Epoch, FollowError> {
+        let state = self.repository.state().await;
+        let standing = opened.standing.as_ref();
+        let base = standing.and_then(|standing| state.snapshots.get(&standing.base));
+        let Some((standing, base)) = standing.zip(base) else {
+            // Replay lets no epoch start at a snapshot that is not there.
+            return Err(FollowError::Backup(
+                SourceError::new(
+                    SourceErrorKind::Invalid,
+                    "the tail goes on from a snapshot that is not there",
+                )
+                .into(),
+            ));
+        };
+        let since = match standing.resume.clone() {
+            Some((resume, kept)) => Since {
+                resume,
+                kept: kept.unwrap_or_default(),
+                events: base.snapshot.counts.events + standing.total.events,
+            },
+            None => self.known_of(&base.snapshot).await,
+        };
+        self.tell_begun(&opened, &base.snapshot);
+        Ok(Epoch { writer: opened.writer, since })
+    }
+
+    async fn known_of(&self, snapshot: &Snapshot) -> Since {
+        let kept = KeptLog::load(self.repository, snapshot).await;
+        Since {
+            resume: snapshot.resume.clone(),
+            kept: kept.map(|kept| kept.source).unwrap_or_default(),
+            events: snapshot.counts.events,
+        }
+    }
+
+    fn tell_begun(&self, opened: &OpenedEpoch, base: &Snapshot) {
+        (self.tell)(FollowNews::Begun {
+            base: base.id,
+            events: opened.writer.total().events,
+            ended_another: opened.ended_another,
+        });
+    }
+
+    async fn back_up(&self, options: &BackupOptions) -> Result<Snapshot, FollowError> {
+        let report = backup::backup(self.repository, self.source, options, self.monitor)
+            .await
+            .map_err(FollowError::Backup)?;
+        (self.tell)(FollowNews::BackedUp(&report));
+        Ok(report.snapshot)
+    }
+
+    /// Captures and flushes, until it is asked to stop, or something ends the epoch.
+    pub(super) async fn run(
+        &self,
+        epoch: Epoch,
+        report: &mut FollowReport,
+    ) -> Result<Ended, FollowError> {
+        let Epoch { mut writer, mut since } = epoch;
+        let mut back_off = BackOff::default();
+        loop {
+            let request = SourceRequest {
+                since: Some(since.clone()),
+                everything: false,
+                only_events: true,
+                trust_append: true,
+                ..self.options.backup.request.clone()
+            };
+            let environment = &self.repository.environment;
+            let begun = Capture::begin(self.source, request, environment, self.monitor).await;
+            let failed = match begun {
+                Ok(capture) => {
+                    let captured = self
+                        .capture(capture, &mut writer, &mut since, &mut back_off, report)
+                        .await?;
+                    match captured {
+                        None => return Ok(Ended::Stopped),
+                        Some(failed) => failed,
+                    }
+                }
+                Err(failed) => failed,
+            };
+            match failed {
+                source::FollowError::Lost(why) => {
+                    (self.tell)(FollowNews::Lost(&why));
+                    return Ok(Ended::Lost);
+                }
+                source::FollowError::Source(error) => {
+                    if error.kind == SourceErrorKind::Invalid {
+                        return Err(error.into());
+                    }
+                    self.pause(&error, &mut back_off).await;
+                }
+            }
+            if self.monitor.stop_point().is_err() {
+                return Ok(Ended::Stopped);
+            }
+        }
+    }
+
+    /// Captures and flushes until the source fails, and says how; `None` if it is asked to stop.
+    async fn capture(
+        &self,
+        mut capture: Capture<'_>,
+        writer: &mut TailWriter,
+        since: &mut Since,
+        back_off: &mut BackOff,
+        report: &mut FollowReport,
+    ) -> Result<Option<source::FollowError>, FollowError> {
+        let interval = self.options.flush_interval;
+        let mut is_rested = true;
+        loop {
+            let mut pending = Pending::default();
+            let mut failed = None;
+            // Until there is something, then what comes within the interval, then what is there.
+            let mut patience = interval;
+            while self.monitor.stop_point().is_ok() && pending.bytes < self.options.flush_bytes {
+                match capture.next(patience).await {
+                    Ok(Some(captured)) => {
+                        back_off.reset();
+                        pending.add(captured);
+                        if !std::mem::replace(&mut is_rested, true) {
+                            wait(&self.repository.environment, self.monitor, interval).await;
+                        }
+                        patience = Duration::ZERO;
+                    }
+                    Ok(None) if pending.batches.is_empty() => {
+                        is_rested = true;
+                        back_off.reset();
+                        let at = self.repository.environment.clock.now();
+                        (self.tell)(FollowNews::UpToDate { at });
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+            }
+            // In the middle of what the source gave at once nothing counts that more does not follow.
+            let is_cut_short = pending.resume.is_none()
+                && (failed.is_some() || self.monitor.stop_point().is_err());
+            if !pending.batches.is_empty() && !is_cut_short {
+                let resume = pending.resume.clone();
+                self.flush(pending, writer, since, report).await?;
+                is_rested = false;
+                if let Some((resume, _)) = resume
+                    && let Err(error) = capture.acknowledge(&resume).await
+                {
+                    failed.get_or_insert(error);
+                }
+            }
+            if failed.is_some() {
+                return Ok(failed);
+            }
+            if self.monitor.stop_point().is_err() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Makes what was captured durable, however long that takes.
+    async fn flush(
+        &self,
+        pending: Pending,
+        writer: &mut TailWriter,
+        since: &mut Since,
+        report: &mut FollowReport,
+    ) -> Result<(), FollowError> {
+        let environment = &self.repository.environment;
+        let (keys, config) = (self.repository.keys.clone(), self.repository.config.clone());
+        let Pending { batches, bytes: _, resume } = pending;
+        let captured =
+            environment.compute(move || CapturedChunks::of(batches, &keys, &config)).await?;
+        let (events, newest) = (captured.span.events, captured.span.last_time);
+        self.monitor.count(Counter::BytesRead, captured.source_bytes);
+        (self.tell)(FollowNews::Captured { events, newest });
+        let compression = self.options.backup.compression;
+        let sealed = writer.seal(captured, resume.clone(), compression).await;
+        let mut back_off = BackOff::default();
+        let bytes = loop {
+            match writer.put(&sealed).await {
+                Ok(bytes) => break bytes,
+                Err(FlushError::Ended) => return Err(self.taken_over().await),
+                Err(error) => {
+                    // What is not acknowledged is captured again by the next follower.
+                    self.monitor.stop_point()?;
+                    self.pause(&error, &mut back_off).await;
+                }
+            }
+        };
+        since.events += events;
+        if let Some((resume, kept)) = resume {
+            (since.resume, since.kept) = (resume, kept);
+        }
+        let durable = environment.clock.now();
+        self.monitor.count(Counter::Events, events);
+        self.monitor.count(Counter::BytesStored, bytes);
+        report.events += events;
+        report.flushes += 1;
+        report.bytes += bytes;
+        (self.tell)(FollowNews::Flushed(&Flushed { events, bytes, newest, durable }));
+        Ok(())
+    }
+
+    async fn pause(&self, error: &(dyn std::error::Error + 'static), back_off: &mut BackOff) {
+        let pause = back_off.next();
+        (self.tell)(FollowNews::Failed { error, pause });
+        wait(&self.repository.environment, self.monitor, pause).await;
+    }
+
+    /// Who follows the source now.
+    async fn taken_over(&self) -> FollowError {
+        let name = self.options.backup.name.clone();
+        let name = name.unwrap_or_else(|| self.source.default_name());
+        if let Err(error) = self.repository.refresh().await {
+            return error.into();
+        }
+        let state = self.repository.state().await;
+        let tail = state.tails.iter().find(|tail| tail.source.name == name);
+        let host = tail.and_then(|tail| tail.epochs.last()).map(|epoch| epoch.host.clone());
+        FollowError::TakenOver { name, host }
+    }
+}

@@ -1,0 +1,18 @@
+//! Tails: what followers captured of sources, one epoch for each run of one.
+//!
+//! An epoch is a sequence of objects. Each is put only when the one before was acknowledged, so
+//! those that count are a prefix; an object that ends the epoch takes the next number, and with it
+//! the name that its follower would put under.
+//!
+//! Specification: docs/recovery.md, "The tail"; docs/concurrency.md, rule 12.
+
+mod open;
+mod reader;
+mod standing;
+mod writer;
+
+pub use open::OpenError;
+pub(crate) use open::{OpenedEpoch, Request, open};
+pub(crate) use reader::{EpochReader, Extent, Found, FoundFlush};
+pub(crate) use standing::{Standing, chain, find};
+pub(crate) use writer::{FlushError, TailWriter};

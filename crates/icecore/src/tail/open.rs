@@ -1,0 +1,192 @@
+//! Opening an epoch of a tail, which ends the one before.
+
+use super::reader::{EpochReader, Found};
+use super::standing::{Standing, complete, find};
+use super::writer::TailWriter;
+use crate::error::ReadError;
+use crate::layout::ObjectRole;
+use crate::ledger::{AppendError, Appended};
+use crate::local::SessionLease;
+use crate::repository::Repository;
+use crate::storage::{self, Put};
+use icecore_format::checkpoint::EpochState;
+use icecore_format::event_log::Span;
+use icecore_format::ledger::EntryBody;
+use icecore_format::ledger::body::{Follow, FollowedSource, TailMark, TailStart};
+use icecore_format::pack::PackKey;
+use icecore_format::random::random_bytes;
+use icecore_format::tail::{SealOptions, pack_of, seal_terminator};
+use icecore_format::{PackClass, Role, SessionId, SnapshotId};
+use icecore_store::{Content, StoreError};
+
+/// What epoch is to be opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// The source.
+    pub(crate) source: FollowedSource,
+    /// The host that follows.
+    pub(crate) host: String,
+    /// The snapshot that it starts at; where the tail stands, if there is one, if none is given.
+    pub(crate) start: Option<SnapshotId>,
+    /// Whether an epoch is ended whose follower may be alive.
+    pub(crate) take_over: bool,
+}
+
+/// An epoch that was opened.
+pub(crate) struct OpenedEpoch {
+    pub(crate) writer: TailWriter,
+    /// Where the tail stands; `None` if it starts at a snapshot.
+    pub(crate) standing: Option<Standing>,
+    /// Whether it ended another.
+    pub(crate) ended_another: bool,
+}
+
+/// An epoch that was not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The role of the key cannot add anything.
+    #[error("a {} key cannot follow a source", .0.name())]
+    NotAllowed(Role),
+    /// Somebody follows the source.
+    #[error("{name} is followed on the host {host} already")]
+    Followed {
+        /// The source's name.
+        name: String,
+        /// The host.
+        host: String,
+        /// Whether that is this host, where a process was found to be alive.
+        is_here: bool,
+    },
+    /// Something of the repository could not be read.
+    #[error("cannot read the tail of the source")]
+    Read(#[from] ReadError),
+    /// The storage did not take the object that ends the epoch before.
+    #[error("cannot end the epoch of the follower before")]
+    Write(#[from] StoreError),
+    /// The ledger did not take the epoch.
+    #[error("cannot open an epoch of the source's tail")]
+    Append(#[from] AppendError),
+}
+
+/// Opens an epoch; `None` if it is to go on from where the tail stands, and there is none.
+pub(crate) async fn open(
+    repository: &Repository,
+    request: &Request,
+) -> Result<Option<OpenedEpoch>, OpenError> {
+    let role = repository.keys.role;
+    if role == Role::Reader {
+        return Err(OpenError::NotAllowed(role));
+    }
+    loop {
+        let state = repository.ledger().await.prefix(None).await?.state().clone();
+        let tail = find(&state, &request.source);
+        let newest = tail.and_then(|tail| tail.epochs.last());
+        if newest.is_none() && request.start.is_none() {
+            return Ok(None);
+        }
+        let session =
+            SessionId { head: state.next, random: random_bytes(&*repository.environment.random) };
+        let mut ends = None;
+        if let Some(epoch) = newest {
+            let alive = is_alive(repository, epoch).await;
+            let is_here = epoch.host == request.host;
+            if !request.take_over && (!is_here || alive != Some(false)) {
+                let (name, host) = (request.source.name.clone(), epoch.host.clone());
+                return Err(OpenError::Followed { name, host, is_here });
+            }
+            ends = Some(end(repository, epoch, session).await?);
+        }
+        let standing = match (request.start, tail, ends) {
+            (None, Some(tail), Some(ends)) => Standing::of(repository, tail, ends.objects).await?,
+            _ => None,
+        };
+        let key = make_key(repository, session).await;
+        let follow = Follow {
+            source: request.source.clone(),
+            host: request.host.clone(),
+            session,
+            header: key.header().to_vec(),
+            start: request.start.map_or(TailStart::Before, TailStart::Snapshot),
+            ends,
+        };
+        // Before anybody can see the epoch, so that nobody finds it without.
+        let lease = lease(repository, session).await;
+        if append(repository, follow).await? {
+            let total = standing.as_ref().map_or_else(Span::default, |standing| standing.total);
+            let writer = TailWriter::new(repository, session, key, total, lease);
+            return Ok(Some(OpenedEpoch { writer, standing, ended_another: ends.is_some() }));
+        }
+    }
+}
+
+/// Whether the follower of an epoch is alive on this machine; `None` if that cannot be told.
+async fn is_alive(repository: &Repository, epoch: &EpochState) -> Option<bool> {
+    let (local, session) = (repository.local.clone(), epoch.session);
+    repository.environment.compute(move || local.is_leased(session)).await
+}
+
+async fn lease(repository: &Repository, session: SessionId) -> Option<SessionLease> {
+    let local = repository.local.clone();
+    repository.environment.compute(move || local.lease(session).ok().flatten()).await
+}
+
+/// Puts the object that ends an epoch under the first free number; which of its objects count.
+async fn end(
+    repository: &Repository,
+    epoch: &EpochState,
+    next: SessionId,
+) -> Result<TailMark, OpenError> {
+    let reader = EpochReader::new(repository, epoch);
+    let mut number = reader.extent().await?.objects;
+    loop {
+        let name = ObjectRole::Tail(epoch.session, number).object_name();
+        let (keys, cipher) = (repository.keys.clone(), repository.config.cipher);
+        let (random, own_name) = (repository.environment.random.clone(), name.clone());
+        let sealing = repository.environment.compute(move || {
+            let compression = icecore_format::block::Compression::default();
+            let options = SealOptions { keys: &keys, cipher, compression, random: &*random };
+            seal_terminator(own_name.as_str(), next, &options)
+        });
+        match storage::put(&*repository.store, &name, &Content::from(sealing.await)).await? {
+            Put::Done => break,
+            Put::Taken(_) => match reader.read(number).await? {
+                Found::Terminator => break,
+                // A last flush of whoever is about to be ended.
+                Found::Flush(_) | Found::Damaged(_) => number += 1,
+                Found::Missing => {}
+            },
+        }
+    }
+    let objects = complete(&reader, number).await?;
+    Ok(TailMark { session: epoch.session, objects })
+}
+
+async fn make_key(repository: &Repository, session: SessionId) -> PackKey {
+    let (keys, cipher) = (repository.keys.clone(), repository.config.cipher);
+    let random = repository.environment.random.clone();
+    let made = repository.environment.compute(move || {
+        let (pack, class) = (pack_of(session), PackClass::Data);
+        PackKey::create(&keys.repository, pack, class, cipher, keys.public(class), &*random)
+    });
+    made.await
+}
+
+/// Appends the entry; whether it stands. If not, another came before it.
+async fn append(repository: &Repository, follow: Follow) -> Result<bool, AppendError> {
+    let mut ledger = repository.ledger().await;
+    let prefix = ledger.prefix(None).await?;
+    let newest = find(prefix.state(), &follow.source).and_then(|tail| tail.epochs.last());
+    let is_as_it_was =
+        newest.map(|epoch| (epoch.session, epoch.end)) == follow.ends.map(|it| (it.session, None));
+    if !is_as_it_was {
+        return Ok(false);
+    }
+    Ok(matches!(prefix.append(EntryBody::from(follow)).await?, Appended::At(_)))
+}
+
+impl std::fmt::Debug for OpenedEpoch {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "OpenedEpoch({})", self.writer.session())
+    }
+}

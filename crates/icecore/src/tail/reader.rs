@@ -1,0 +1,136 @@
+//! Reading the objects of an epoch, and finding out how many there are.
+
+use crate::error::ReadError;
+use crate::layout::ObjectRole;
+use crate::repository::Repository;
+use crate::storage;
+use bytes::Bytes;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use icecore_format::SessionId;
+use icecore_format::checkpoint::EpochState;
+use icecore_format::keys::KeySet;
+use icecore_format::record::DecodeError;
+use icecore_format::tail::{Flush, OBJECT_BYTES_MAX, TailObject, TailRecord};
+use icecore_store::{ObjectName, Store, StoreErrorKind};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Objects that are asked for at once.
+const REQUESTS_MAX: usize = 32;
+
+/// Reads the objects of one epoch.
+#[derive(Clone)]
+pub(crate) struct EpochReader {
+    store: Arc<dyn Store>,
+    keys: Arc<KeySet>,
+    session: SessionId,
+    /// How many objects count, if the ledger says so.
+    end: Option<u64>,
+}
+
+/// What is stored under a number.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// Events.
+    Flush(FoundFlush),
+    /// The end of the epoch.
+    Terminator,
+    /// Nothing.
+    Missing,
+    /// Something that is no object of this epoch.
+    Damaged(DecodeError),
+}
+
+/// A flush as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundFlush {
+    pub(crate) name: ObjectName,
+    pub(crate) flush: Box<Flush>,
+    pub(crate) bytes: Bytes,
+}
+
+/// What there is of an epoch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// How many objects count: those before the first number that is free or a terminator.
+    pub(crate) objects: u64,
+    /// Numbers before that, of which there is nothing.
+    pub(crate) missing: Vec<u64>,
+}
+
+impl EpochReader {
+    pub(crate) fn new(repository: &Repository, epoch: &EpochState) -> Self {
+        let (store, keys) = (repository.store.clone(), repository.keys.clone());
+        Self { store, keys, session: epoch.session, end: epoch.end }
+    }
+
+    /// What is stored under a number.
+    pub(crate) async fn read(&self, number: u64) -> Result<Found, ReadError> {
+        let name = ObjectRole::Tail(self.session, number).object_name();
+        let bytes = match storage::get(&*self.store, &name, OBJECT_BYTES_MAX).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(Found::Missing),
+            Err(error) => return Err(error.into()),
+        };
+        let record = TailObject::open(&self.keys, name.as_str(), &bytes).map(|found| found.record);
+        Ok(match record {
+            Ok(TailRecord::Flush(flush)) => Found::Flush(FoundFlush { name, flush, bytes }),
+            Ok(TailRecord::Terminator(_)) => Found::Terminator,
+            Err(error) => Found::Damaged(error),
+        })
+    }
+
+    /// A flush that has to be there.
+    pub(crate) async fn flush(&self, number: u64) -> Result<FoundFlush, ReadError> {
+        let object = ObjectRole::Tail(self.session, number).object_name();
+        let malformed = |what| DecodeError::Malformed { record: "the tail's object", what };
+        match self.read(number).await? {
+            Found::Flush(found) => Ok(found),
+            Found::Terminator => {
+                Err(ReadError::Damaged { object, source: malformed("it is a terminator") })
+            }
+            Found::Missing => Err(ReadError::TailMissing { object }),
+            Found::Damaged(source) => Err(ReadError::Damaged { object, source }),
+        }
+    }
+
+    /// What there is. A listing may be stale, so what it lacks is asked for.
+    pub(crate) async fn extent(&self) -> Result<Extent, ReadError> {
+        let listed = self.listed().await?;
+        let objects = match self.end {
+            Some(end) => end,
+            None => self.first_free(listed.last().map_or(0, |last| last + 1)).await?,
+        };
+        let unlisted = (0..objects).filter(|number| !listed.contains(number));
+        let missing = stream::iter(unlisted)
+            .map(|number| async move {
+                let is_missing = matches!(self.read(number).await?, Found::Missing);
+                Ok::<_, ReadError>(is_missing.then_some(number))
+            })
+            .buffered(REQUESTS_MAX)
+            .try_filter_map(async |number| Ok(number));
+        Ok(Extent { objects, missing: missing.try_collect().await? })
+    }
+
+    async fn listed(&self) -> Result<BTreeSet<u64>, ReadError> {
+        let prefix = format!("{}{}/", ObjectRole::TAIL_PREFIX, self.session);
+        let listed = storage::list(&*self.store, &prefix).await?;
+        let numbers = listed.iter().filter_map(|object| match ObjectRole::of(&object.name) {
+            Some(ObjectRole::Tail(session, number)) if session == self.session => Some(number),
+            _ => None,
+        });
+        Ok(numbers.collect())
+    }
+
+    /// The first number from `from` on that is free, or the one of the terminator before.
+    async fn first_free(&self, from: u64) -> Result<u64, ReadError> {
+        let mut next = from;
+        while let Found::Flush(_) | Found::Damaged(_) = self.read(next).await? {
+            next += 1;
+        }
+        match next.checked_sub(1) {
+            Some(last) if matches!(self.read(last).await?, Found::Terminator) => Ok(last),
+            _ => Ok(next),
+        }
+    }
+}

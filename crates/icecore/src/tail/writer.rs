@@ -1,0 +1,148 @@
+//! Writing an epoch: one object after the other.
+
+use crate::environment::Environment;
+use crate::event_log::CapturedChunks;
+use crate::layout::ObjectRole;
+use crate::local::SessionLease;
+use crate::repository::Repository;
+use crate::storage::{self, Put};
+use icecore_format::block::Compression;
+use icecore_format::cipher::Cipher;
+use icecore_format::event_log::Span;
+use icecore_format::keys::KeySet;
+use icecore_format::limits::TAIL_KEPT_BYTES_MAX;
+use icecore_format::pack::PackKey;
+use icecore_format::tail::{self, Flush, SealOptions, TailChunk, TailSealer};
+use icecore_format::{Hash, SessionId};
+use icecore_store::{Content, ObjectName, Store, StoreError};
+use std::sync::Arc;
+
+/// Writes one epoch.
+pub(crate) struct TailWriter {
+    store: Arc<dyn Store>,
+    environment: Environment,
+    keys: Arc<KeySet>,
+    cipher: Cipher,
+    session: SessionId,
+    /// Lent to the pool while an object is sealed.
+    sealer: Option<TailSealer>,
+    next: u64,
+    previous: Hash,
+    /// What was captured since the snapshot that the tail goes on from.
+    total: Span,
+    _lease: Option<SessionLease>,
+}
+
+/// An object that is sealed and not yet acknowledged. While there is no answer, the same bytes are
+/// put again: under another number, or sealed anew, it could be stored twice.
+#[derive(Debug)]
+pub(crate) struct SealedFlush {
+    name: ObjectName,
+    content: Content,
+    hash: Hash,
+    total: Span,
+}
+
+/// A flush that was not acknowledged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum FlushError {
+    /// The epoch was ended: its next name is taken.
+    #[error("the epoch of this follower was ended")]
+    Ended,
+    /// The storage did not take it, or gave no answer. It may be tried again.
+    #[error("cannot write to the repository")]
+    Write(#[from] StoreError),
+}
+
+impl TailWriter {
+    /// A writer of an epoch that nothing was put into, after `total`.
+    pub(super) fn new(
+        repository: &Repository,
+        session: SessionId,
+        key: PackKey,
+        total: Span,
+        lease: Option<SessionLease>,
+    ) -> Self {
+        Self {
+            store: repository.store.clone(),
+            environment: repository.environment.clone(),
+            keys: repository.keys.clone(),
+            cipher: repository.config.cipher,
+            session,
+            sealer: Some(TailSealer::new(key)),
+            next: 0,
+            previous: Hash([0; 32]),
+            total,
+            _lease: lease,
+        }
+    }
+
+    pub(crate) fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// What was captured since the snapshot that the tail goes on from.
+    pub(crate) fn total(&self) -> &Span {
+        &self.total
+    }
+
+    /// Seals what was captured as the next object. `resume` is where the source can be gone on from
+    /// after it, and what that needs; `None` in the middle of what a source gives at once.
+    pub(crate) async fn seal(
+        &mut self,
+        captured: CapturedChunks,
+        resume: Option<(Vec<u8>, Vec<u8>)>,
+        compression: Compression,
+    ) -> SealedFlush {
+        let name = ObjectRole::Tail(self.session, self.next).object_name();
+        let mut total = self.total;
+        total.add(&captured.span);
+        let (resume, kept) = resume.unzip();
+        let flush = Flush {
+            previous: self.previous,
+            time: self.environment.clock.now(),
+            chunks: captured.entries,
+            span: captured.span,
+            total,
+            resume,
+            kept: kept.filter(|kept| kept.len() <= TAIL_KEPT_BYTES_MAX),
+            first_block: 0,
+            blocks: Vec::new(),
+        };
+        let mut sealer = self.sealer.take().expect("one object is sealed at a time");
+        let (keys, cipher, own_name) = (self.keys.clone(), self.cipher, name.clone());
+        let random = self.environment.random.clone();
+        let sealing = self.environment.compute(move || {
+            let chunks: Vec<TailChunk<'_>> = captured
+                .chunks
+                .iter()
+                .map(|chunk| TailChunk {
+                    kind: chunk.kind,
+                    id: chunk.id,
+                    plaintext: &chunk.plaintext,
+                })
+                .collect();
+            let options = SealOptions { keys: &keys, cipher, compression, random: &*random };
+            let bytes = sealer.seal(own_name.as_str(), flush, &chunks, &options);
+            let hash = tail::hash(&bytes);
+            (sealer, bytes, hash)
+        });
+        let (sealer, bytes, hash) = sealing.await;
+        self.sealer = Some(sealer);
+        SealedFlush { name, content: Content::from(bytes), hash, total }
+    }
+
+    /// Puts what was sealed last. Once this returns `Ok`, it counts.
+    pub(crate) async fn put(&mut self, sealed: &SealedFlush) -> Result<u64, FlushError> {
+        match storage::put(&*self.store, &sealed.name, &sealed.content).await? {
+            Put::Done => {
+                self.next += 1;
+                self.previous = sealed.hash;
+                self.total = sealed.total;
+                Ok(sealed.content.len())
+            }
+            Put::Taken(_) => Err(FlushError::Ended),
+        }
+    }
+}
