@@ -25,6 +25,7 @@ use icecore_format::ledger::{EntryBody, LedgerObject, SignedEntry, Witness};
 use icecore_format::pack::{self, Directory, PackKey};
 use icecore_format::random::CountingRandom;
 use icecore_format::record::{Reader, Record, put_varint};
+use icecore_format::tail::TailRecord;
 use icecore_format::tree::TreeNode;
 use icecore_format::{
     ChunkKind, DecodeError, KeyId, PackClass, PackId, RepositoryId, SessionId, SnapshotId,
@@ -70,6 +71,7 @@ targets! {
     pack_header,
     segment,
     stream_page,
+    tail_record,
     template,
     time_text,
     tree_node,
@@ -137,6 +139,11 @@ pub fn stream_page(bytes: &[u8]) {
 /// A witness.
 pub fn witness(bytes: &[u8]) {
     record::<Witness>(bytes);
+}
+
+/// The record of an object of a tail.
+pub fn tail_record(bytes: &[u8]) {
+    record::<TailRecord>(bytes);
 }
 
 /// A ledger object, and whatever of its items is an entry.

@@ -47,6 +47,12 @@ pub struct Span {
     pub first_time: Option<Timestamp>,
     /// The latest recorded time.
     pub last_time: Option<Timestamp>,
+    /// The earliest time of a commit, where those are known.
+    pub first_commit: Option<Timestamp>,
+    /// The latest time of a commit.
+    pub last_commit: Option<Timestamp>,
+    /// Events whose commit is known.
+    pub commits_known: u64,
 }
 
 impl Span {
@@ -63,6 +69,9 @@ impl Span {
         self.record_bytes = self.record_bytes.saturating_add(other.record_bytes);
         self.first_position = least(self.first_position, other.first_position);
         self.first_time = least(self.first_time, other.first_time);
+        self.first_commit = least(self.first_commit, other.first_commit);
+        self.last_commit = self.last_commit.max(other.last_commit);
+        self.commits_known = self.commits_known.saturating_add(other.commits_known);
         self.last_position = self.last_position.max(other.last_position);
         self.last_time = self.last_time.max(other.last_time);
     }

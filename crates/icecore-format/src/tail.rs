@@ -224,26 +224,29 @@ impl<'a> TailObject<'a> {
         Ok(Self { record, blocks })
     }
 
-    /// Opens its blocks: the chunks with their ids, in order, each verified.
-    pub fn chunks(
+    /// Opens the chunk with this id, verified; `None` if it has none.
+    pub fn chunk(
         &self,
         keys: &KeySet,
         key: &PackKey,
-    ) -> Result<Vec<(ChunkId, Vec<u8>)>, DecodeError> {
-        let TailRecord::Flush(flush) = &self.record else { return Ok(Vec::new()) };
+        id: ChunkId,
+    ) -> Result<Option<Vec<u8>>, DecodeError> {
+        let TailRecord::Flush(flush) = &self.record else { return Ok(None) };
         let mut reader = Reader::new(OBJECT, self.blocks);
-        let mut chunks = Vec::with_capacity(flush.blocks.len());
         for (number, block) in (flush.first_block..).zip(&flush.blocks) {
+            let sealed = reader.take(block.stored_bytes as usize)?;
+            if block.id != id {
+                continue;
+            }
             let kind = ChunkKind::from_byte(block.kind)
                 .ok_or_else(|| reader.malformed("an unknown kind of chunk"))?;
-            let sealed = reader.take(block.stored_bytes as usize)?.to_vec();
-            let plaintext = key.open_block(number, kind, block.raw_bytes, sealed)?;
-            if keys.chunk_id(kind, &plaintext) != block.id {
+            let plaintext = key.open_block(number, kind, block.raw_bytes, sealed.to_vec())?;
+            if keys.chunk_id(kind, &plaintext) != id {
                 return Err(reader.malformed("a chunk is not what its id says"));
             }
-            chunks.push((block.id, plaintext));
+            return Ok(Some(plaintext));
         }
-        Ok(chunks)
+        Ok(None)
     }
 }
 

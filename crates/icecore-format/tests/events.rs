@@ -180,11 +180,16 @@ proptest! {
     }
 
     #[test]
-    fn what_stands_beside_events_comes_back(forms in forms(), lines in any::<bool>()) {
+    fn what_stands_beside_events_comes_back(
+        forms in forms(),
+        commits in proptest::collection::vec(generate::event_commit(), 1..9),
+        lines in any::<bool>(),
+    ) {
         let kind = if lines { FormKind::Lines } else { FormKind::Rows };
         let mut builder = BesideBuilder::new(kind);
-        for form in &forms {
+        for (form, commit) in forms.iter().zip(commits.iter().cycle()) {
             let (template, pieces) = generate::events::template(&form.parts);
+            builder.commit(*commit);
             builder.push(form.position, Some((&template, &pieces)));
         }
         let first_position = builder.first_position();
@@ -193,9 +198,10 @@ proptest! {
         let beside = Beside::decode(&bytes, forms.len() as u32).unwrap();
         prop_assert_eq!(beside.form, kind);
         let (mut decoded, mut pieces) = beside.forms(first_position);
-        for form in &forms {
+        for (form, commit) in forms.iter().zip(commits.iter().cycle()) {
             let (template, own) = generate::events::template(&form.parts);
             let found = decoded.next_form();
+            prop_assert_eq!(found.commit, *commit);
             prop_assert_eq!(found.position, form.position);
             prop_assert_eq!(found.template, Some(&template));
             let taken = template.take_pieces(&mut pieces).unwrap();
@@ -245,7 +251,7 @@ proptest! {
 fn positions_one_after_the_other_take_no_room() {
     let mut builder = BesideBuilder::new(FormKind::None);
     (0..1000).for_each(|step| builder.push(Some(77 + step), None));
-    assert_eq!(builder.finish().map(|bytes| bytes.len()), Some(7));
+    assert_eq!(builder.finish().map(|bytes| bytes.len()), Some(8));
 }
 
 #[test]
@@ -256,7 +262,7 @@ fn one_form_for_all_events_is_one_run() {
     let mut builder = BesideBuilder::new(FormKind::Lines);
     (0..1000).for_each(|_| builder.push(None, Some((&template, &[]))));
     let bytes = builder.finish().unwrap();
-    assert_eq!(bytes.len(), 3 + 2 + 1 + 1 + template.as_bytes().len() + 1 + 1 + 2);
+    assert_eq!(bytes.len(), 3 + 2 + 1 + 1 + 1 + template.as_bytes().len() + 1 + 1 + 2);
 }
 
 #[test]
@@ -268,36 +274,41 @@ fn nothing_beside_the_records_is_no_chunk() {
 
 #[test]
 fn a_beside_chunk_that_contradicts_itself_is_refused() {
-    // Version, form, events, positions, no templates, no runs.
-    assert!(Beside::decode(&[1, 0, 3, 0, 0, 0], 3).is_ok());
+    // Version, form, events, positions, no transactions, no templates, no runs.
+    assert!(Beside::decode(&[1, 0, 3, 0, 0, 0, 0], 3).is_ok());
     for (wrong, why) in [
-        (&[2, 0, 3, 0, 0, 0][..], "a version that nobody knows"),
-        (&[1, 3, 3, 0, 0, 0], "a form that nobody knows"),
-        (&[1, 0, 4, 0, 0, 0], "another number of events"),
-        (&[1, 0, 3, 3, 0, 0], "a kind of positions that nobody knows"),
+        (&[2, 0, 3, 0, 0, 0, 0][..], "a version that nobody knows"),
+        (&[1, 3, 3, 0, 0, 0, 0], "a form that nobody knows"),
+        (&[1, 0, 4, 0, 0, 0, 0], "another number of events"),
+        (&[1, 0, 3, 3, 0, 0, 0], "a kind of positions that nobody knows"),
         (&[1, 0, 3, 2, 0, 0], "fewer positions than events"),
         (&[1, 0, 3, 2, 2, 0, 0, 0, 0], "a kind of position that nobody knows"),
-        (&[1, 0, 3, 0, 4, 0, 0, 0, 0, 0], "more templates than events"),
-        (&[1, 1, 3, 0, 0, 0], "lines without a run"),
-        (&[1, 1, 3, 0, 0, 1, 0, 3], "a run of no template"),
-        (&[1, 1, 3, 0, 1, 0, 1, 0, 2], "a run that is too short"),
-        (&[1, 1, 3, 0, 1, 0, 1, 0, 4], "a run that is too long"),
-        (&[1, 1, 3, 0, 1, 0, 2, 0, 3, 0, 0], "an empty run"),
-        (&[1, 1, 3, 0, 1, 2, 11, 0, 1, 0, 3], "a hole for nothing"),
-        (&[1, 1, 3, 0, 1, 2, 1, 1, 1, 0, 3], "a style that a stream cannot have"),
-        (&[1, 1, 3, 0, 1, 2, 6, 10, 1, 0, 3], "a style of time that nobody knows"),
-        (&[1, 0, 3, 0, 0, 1, 0, 3], "a run without a form"),
+        (&[1, 0, 3, 0, 0, 4, 0, 0, 0, 0, 0], "more templates than events"),
+        (&[1, 1, 3, 0, 0, 0, 0], "lines without a run"),
+        (&[1, 1, 3, 0, 0, 0, 1, 0, 3], "a run of no template"),
+        (&[1, 1, 3, 0, 0, 1, 0, 1, 0, 2], "a run that is too short"),
+        (&[1, 1, 3, 0, 0, 1, 0, 1, 0, 4], "a run that is too long"),
+        (&[1, 1, 3, 0, 0, 1, 0, 2, 0, 3, 0, 0], "an empty run"),
+        (&[1, 1, 3, 0, 0, 1, 2, 11, 0, 1, 0, 3], "a hole for nothing"),
+        (&[1, 1, 3, 0, 0, 1, 2, 1, 1, 1, 0, 3], "a style that a stream cannot have"),
+        (&[1, 1, 3, 0, 0, 1, 2, 6, 10, 1, 0, 3], "a style of time that nobody knows"),
+        (&[1, 0, 3, 0, 0, 0, 1, 0, 3], "a run without a form"),
+        (&[1, 0, 3, 0, 1, 2, 0, 0, 0], "a transaction that has too few"),
+        (&[1, 0, 3, 0, 1, 4, 0, 0, 0], "a transaction that has too many"),
+        (&[1, 0, 3, 0, 2, 3, 0, 0, 0, 0, 0], "a transaction without events"),
+        (&[1, 0, 3, 0, 1, 3, 2, 0, 0], "a kind of transaction that nobody knows"),
     ] {
         assert!(Beside::decode(wrong, 3).is_err(), "{why}");
     }
-    assert!(Beside::decode(&[1, 1, 3, 0, 1, 0, 1, 0, 3], 3).is_ok());
+    assert!(Beside::decode(&[1, 1, 3, 0, 0, 1, 0, 1, 0, 3], 3).is_ok());
+    assert!(Beside::decode(&[1, 0, 3, 0, 1, 3, 1, 2, 2, 0, 0], 3).is_ok());
 }
 
 #[test]
 fn a_beside_chunk_for_more_events_than_there_are_bytes_costs_no_memory() {
     let most = [1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f];
-    assert!(Beside::decode(&[&most[..], &[2, 0, 0]].concat(), u32::MAX).is_err());
-    assert!(Beside::decode(&[&most[..], &[1, 0, 0]].concat(), u32::MAX).is_ok());
+    assert!(Beside::decode(&[&most[..], &[2, 0, 0, 0]].concat(), u32::MAX).is_err());
+    assert!(Beside::decode(&[&most[..], &[1, 0, 0, 0]].concat(), u32::MAX).is_ok());
 }
 
 #[test]

@@ -103,6 +103,7 @@ fn valid(name: &str) -> BoxedStrategy<Vec<u8>> {
         "pack_header" => Just(pack_header()).boxed(),
         "segment" => records(generate::segment()),
         "stream_page" => generate::stream_page().prop_map(|page| page.encode()).boxed(),
+        "tail_record" => records(generate::tail_record()),
         "template" => generate::events::parts()
             .prop_map(|parts| {
                 let (template, pieces) = generate::events::template(&parts);
@@ -125,12 +126,14 @@ fn valid(name: &str) -> BoxedStrategy<Vec<u8>> {
 }
 
 fn besides() -> BoxedStrategy<Vec<u8>> {
-    let event = (proptest::option::of(generate::number()), generate::events::parts());
+    let position = proptest::option::of(generate::number());
+    let event = (position, generate::event_commit(), generate::events::parts());
     vec(event, 0..8)
         .prop_map(|events| {
             let mut builder = BesideBuilder::new(FormKind::Lines);
-            for (position, parts) in &events {
+            for (position, commit, parts) in &events {
                 let (template, pieces) = generate::events::template(parts);
+                builder.commit(*commit);
                 builder.push(*position, Some((&template, &pieces)));
             }
             after_number(events.len(), &builder.finish().unwrap())

@@ -150,6 +150,11 @@ proptest! {
     }
 
     #[test]
+    fn a_record_of_a_tail_comes_back(record in generate::tail_record()) {
+        round_trip(&record)?;
+    }
+
+    #[test]
     fn a_ledger_state_comes_back(state in generate::ledger_state()) {
         round_trip(&state)?;
     }

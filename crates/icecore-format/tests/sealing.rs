@@ -23,8 +23,13 @@ use proptest::prelude::*;
 const CIPHERS: [Cipher; 2] = [Cipher::Aes256Gcm, Cipher::ChaCha20Poly1305];
 const COMPRESSIONS: [Compression; 4] =
     [Compression::None, Compression::Low, Compression::Medium, Compression::High];
-const KINDS: [EnvelopeKind; 4] =
-    [EnvelopeKind::Ledger, EnvelopeKind::Witness, EnvelopeKind::Checkpoint, EnvelopeKind::IndexRun];
+const KINDS: [EnvelopeKind; 5] = [
+    EnvelopeKind::Ledger,
+    EnvelopeKind::Witness,
+    EnvelopeKind::Checkpoint,
+    EnvelopeKind::IndexRun,
+    EnvelopeKind::Tail,
+];
 const REPOSITORY: RepositoryId = RepositoryId([1; 16]);
 const PACK: PackId = PackId { session: SessionId { head: 3, random: [4; 10] }, number: 5 };
 const PLACE: BlockPlace = BlockPlace { pack: PACK, number: 6, kind: ChunkKind::Events };
@@ -498,5 +503,160 @@ mod slots {
         renamed[6..22].copy_from_slice(&REPOSITORY.0);
         let renamed = with_checksum(renamed);
         assert!(KeySlot::decode(&renamed).unwrap().open(PASSWORD).is_err());
+    }
+}
+
+mod tails {
+    use super::*;
+    use icecore_format::Timestamp;
+    use icecore_format::event_log::Span;
+    use icecore_format::tail::{
+        Flush, SealOptions, TailChunk, TailObject, TailRecord, TailSealer, hash, pack_of,
+        seal_terminator,
+    };
+
+    const SESSION: SessionId = PACK.session;
+    const NAME: &str = "tail/example/1";
+
+    fn keys() -> KeySet {
+        KeySet::found(REPOSITORY, Hash([2; 32]), &CountingRandom::default())
+    }
+
+    fn key(keys: &KeySet) -> PackKey {
+        let (pack, class) = (pack_of(SESSION), PackClass::Data);
+        let random = CountingRandom::default();
+        PackKey::create(&REPOSITORY, pack, class, Cipher::Aes256Gcm, keys.public(class), &random)
+    }
+
+    fn flush() -> Flush {
+        Flush {
+            previous: Hash([7; 32]),
+            time: Timestamp(5),
+            chunks: Vec::new(),
+            span: Span::default(),
+            total: Span::default(),
+            resume: Some(b"from here".to_vec()),
+            kept: None,
+            first_block: 0,
+            blocks: Vec::new(),
+        }
+    }
+
+    fn chunk<'a>(keys: &KeySet, kind: ChunkKind, plaintext: &'a [u8]) -> TailChunk<'a> {
+        TailChunk { kind, id: keys.chunk_id(kind, plaintext), plaintext }
+    }
+
+    /// Two objects of one epoch, and the header that opens them.
+    fn objects(keys: &KeySet) -> (Vec<u8>, [Vec<u8>; 2]) {
+        let key = key(keys);
+        let header = key.header().to_vec();
+        let mut sealer = TailSealer::new(key);
+        let random = CountingRandom::default();
+        let compression = Compression::Medium;
+        let options = SealOptions { keys, cipher: Cipher::Aes256Gcm, compression, random: &random };
+        let first = [chunk(keys, ChunkKind::Events, b"first")];
+        let second =
+            [chunk(keys, ChunkKind::Beside, b"beside"), chunk(keys, ChunkKind::Events, b"second")];
+        let objects = [
+            sealer.seal("tail/example/0", flush(), &first, &options),
+            sealer.seal(NAME, flush(), &second, &options),
+        ];
+        (header, objects)
+    }
+
+    fn open_key(keys: &KeySet, header: &[u8]) -> PackKey {
+        let (pack, class) = (pack_of(SESSION), PackClass::Data);
+        let private = keys.private(class).unwrap();
+        PackKey::open(&REPOSITORY, pack, class, private, header).unwrap()
+    }
+
+    #[test]
+    fn every_role_reads_the_record_and_the_private_key_opens_the_chunks() {
+        let keys = keys();
+        let (header, [_, second]) = objects(&keys);
+        let writer = keys.for_role(Role::Writer, &CountingRandom::default());
+        let object = TailObject::open(&writer, NAME, &second).unwrap();
+        let TailRecord::Flush(found) = &object.record else { panic!("it is a flush") };
+        assert_eq!((found.first_block, found.blocks.len()), (1, 2));
+        assert_eq!(found.resume.as_deref(), Some(b"from here".as_slice()));
+
+        let key = open_key(&keys, &header);
+        for (kind, plaintext) in [(ChunkKind::Beside, b"beside"), (ChunkKind::Events, b"second")] {
+            let id = keys.chunk_id(kind, plaintext);
+            let opened = object.chunk(&keys, &key, id).unwrap();
+            assert_eq!(opened.as_deref(), Some(plaintext.as_slice()));
+        }
+        let elsewhere = keys.chunk_id(ChunkKind::Events, b"first");
+        assert_eq!(object.chunk(&keys, &key, elsewhere), Ok(None));
+    }
+
+    #[test]
+    fn no_bit_of_an_object_changes_unnoticed() {
+        let keys = keys();
+        let (header, [_, second]) = objects(&keys);
+        let key = open_key(&keys, &header);
+        let opens = |name: &str, bytes: &[u8]| -> Result<(), DecodeError> {
+            let object = TailObject::open(&keys, name, bytes)?;
+            let TailRecord::Flush(flush) = &object.record else { panic!("it is a flush") };
+            for block in &flush.blocks {
+                object.chunk(&keys, &key, block.id)?;
+            }
+            Ok(())
+        };
+        assert_eq!(opens(NAME, &second), Ok(()));
+        assert!(opens("tail/example/2", &second).is_err());
+        for (bit, flipped) in flips(&second) {
+            assert!(opens(NAME, &flipped).is_err(), "bit {bit}");
+            assert_ne!(hash(&flipped), hash(&second));
+        }
+        for length in 0..second.len() {
+            assert!(opens(NAME, &second[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_block_of_another_object_of_the_epoch_is_none_of_this_one() {
+        let keys = keys();
+        let (header, [first, _]) = objects(&keys);
+        let key = key(&keys);
+        let mut sealer = TailSealer::new(key);
+        let random = CountingRandom::default();
+        let compression = Compression::Medium;
+        let options =
+            SealOptions { keys: &keys, cipher: Cipher::Aes256Gcm, compression, random: &random };
+        // As long as the first block of the epoch, and under another number.
+        let filler = [chunk(&keys, ChunkKind::Events, b"other")];
+        sealer.seal("tail/example/0", flush(), &filler, &options);
+        let events = [chunk(&keys, ChunkKind::Events, b"first")];
+        let moved = sealer.seal(NAME, flush(), &events, &options);
+        let stored = {
+            let object = TailObject::open(&keys, "tail/example/0", &first).unwrap();
+            let TailRecord::Flush(flush) = object.record else { panic!("it is a flush") };
+            flush.blocks[0].stored_bytes as usize
+        };
+        let mut swapped = moved;
+        let at = swapped.len() - stored;
+        swapped[at..].copy_from_slice(&first[first.len() - stored..]);
+        let object = TailObject::open(&keys, NAME, &swapped).unwrap();
+        let key = open_key(&keys, &header);
+        assert!(object.chunk(&keys, &key, events[0].id).is_err());
+    }
+
+    #[test]
+    fn a_terminator_names_what_goes_on() {
+        let keys = keys();
+        let random = CountingRandom::default();
+        let compression = Compression::None;
+        let options = SealOptions {
+            keys: &keys,
+            cipher: Cipher::ChaCha20Poly1305,
+            compression,
+            random: &random,
+        };
+        let bytes = seal_terminator(NAME, SESSION, &options);
+        let object = TailObject::open(&keys, NAME, &bytes).unwrap();
+        assert_eq!(object.record, TailRecord::Terminator(SESSION));
+        let longer = [bytes.as_slice(), b"x"].concat();
+        assert!(TailObject::open(&keys, NAME, &longer).is_err());
     }
 }

@@ -5,6 +5,7 @@
 mod data;
 mod objects;
 mod structure;
+mod tails;
 
 use crate::error::ReadError;
 use crate::monitor::{Monitor, Stopped};
@@ -29,6 +30,8 @@ pub struct CheckReport {
     pub snapshots: u64,
     /// Packs that the ledger names.
     pub packs: u64,
+    /// Flushes of tails that are there.
+    pub flushes: u64,
     /// Chunks that were read and verified.
     pub chunks_verified: u64,
     /// Bytes that were read, in bytes.
@@ -79,6 +82,10 @@ pub async fn check(
         let _task = monitor.task("checking the structure of snapshots");
         structure::check(repository, wanted, options.read_data, &mut report, monitor).await?
     };
+    if options.snapshots.is_empty() {
+        let _task = monitor.task("checking tails");
+        tails::check(repository, &state, options.read_data, &mut report, monitor).await?;
+    }
     if options.read_data {
         let _task = monitor.task("reading and verifying packs");
         let wanted = match options.snapshots.as_slice() {

@@ -7,6 +7,7 @@ use crate::error::ReadError;
 use crate::index::{BlockLocation, ChunkLocation, Index};
 use crate::layout::ObjectRole;
 use crate::storage;
+use crate::tail::TailChunks;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
@@ -31,7 +32,11 @@ type SharedRead<T> = Shared<BoxFuture<'static, SharedResult<T>>>;
 
 /// Reads chunks of a repository; clones share what they have read.
 #[derive(Clone)]
-pub(crate) struct ChunkReader(Arc<Inner>);
+pub(crate) struct ChunkReader {
+    inner: Arc<Inner>,
+    /// What is looked through first.
+    tail: Option<Arc<TailChunks>>,
+}
 
 struct Inner {
     store: Arc<dyn Store>,
@@ -57,29 +62,40 @@ impl ChunkReader {
         keys: Arc<KeySet>,
         index: Arc<Index>,
     ) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             store,
             environment,
             keys,
             index: index.into(),
             pack_keys: Mutex::default(),
             blocks: Mutex::default(),
-        }))
+        });
+        Self { inner, tail: None }
+    }
+
+    /// The same, which finds the chunks of a tail, too.
+    pub(crate) fn with_tail(self, tail: Arc<TailChunks>) -> Self {
+        Self { tail: Some(tail), ..self }
     }
 
     /// Where a chunk is.
     pub(crate) async fn locate(&self, id: &ChunkId) -> Result<ChunkLocation, ReadError> {
-        let found = Index::find_repairing(&mut *self.0.index.lock().await, id).await?;
+        let found = Index::find_repairing(&mut *self.inner.index.lock().await, id).await?;
         found.ok_or(ReadError::ChunkMissing { id: *id })
     }
 
     /// A chunk's plaintext, which has the id that was asked for; it keeps its block alive.
     pub(crate) async fn read(&self, kind: ChunkKind, id: ChunkId) -> Result<Bytes, ReadError> {
+        if let Some(tail) = &self.tail
+            && let Some(chunk) = tail.read(id).await?
+        {
+            return Ok(chunk);
+        }
         let location = self.locate(&id).await?;
         let block = self.block(location.block).await?;
-        let (keys, first) = (self.0.keys.clone(), location.offset as usize);
+        let (keys, first) = (self.inner.keys.clone(), location.offset as usize);
         let end = first + location.bytes as usize;
-        let verified = self.0.environment.compute(move || {
+        let verified = self.inner.environment.compute(move || {
             let chunk = (end <= block.len()).then(|| block.slice(first..end))?;
             (keys.chunk_id(kind, &chunk) == id).then_some(chunk)
         });
@@ -101,11 +117,11 @@ impl ChunkReader {
 
     async fn block(&self, location: BlockLocation) -> Result<Arc<Bytes>, ReadError> {
         let read = {
-            let mut cache = lock(&self.0.blocks);
+            let mut cache = lock(&self.inner.blocks);
             if let Some(read) = cache.blocks.get(&location) {
                 read.clone()
             } else {
-                let inner = self.0.clone();
+                let inner = self.inner.clone();
                 let read = async move { inner.fetch_block(location).await.map_err(Arc::new) };
                 let read = read.boxed().shared();
                 cache.insert(location, read.clone());

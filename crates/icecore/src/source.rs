@@ -5,8 +5,7 @@
 
 use crate::selection::StreamSelection;
 use async_trait::async_trait;
-use icecore_format::Timestamp;
-use icecore_format::event::{FormKind, Template};
+use icecore_format::event::{Commit, FormKind, Template};
 use std::time::Duration;
 
 /// Something that holds events.
@@ -245,23 +244,20 @@ pub struct EventBatch {
     pub forms: EventForms,
     /// What of the source this batch stands for, in bytes.
     pub source_bytes: u64,
-    /// The transactions that wrote the events, in order, where the source knows when they were
-    /// committed: of all events of the batch, or of none.
-    pub commits: Vec<SourceCommit>,
+    /// The transactions that wrote the events, in order; empty if none is known.
+    pub commits: Vec<CommitRun>,
     /// Streams with an event that cannot be taken. Only those that the request names; the source
     /// can be opened again without them.
     pub defects: Vec<StreamDefect>,
 }
 
-/// A transaction that wrote consecutive events of a batch, and nothing else that is an event.
+/// Consecutive events of a batch that one transaction wrote, or of which no transaction is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SourceCommit {
-    /// Its events.
+pub struct CommitRun {
+    /// How many.
     pub events: u32,
-    /// When it was committed, by the source's clock.
-    pub time: Timestamp,
-    /// Where its commit stands in the source's own log: greater than that of all before.
-    pub lsn: u64,
+    /// The transaction.
+    pub commit: Option<Commit>,
 }
 
 /// A stream with an event that cannot be taken.

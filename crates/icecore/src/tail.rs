@@ -6,13 +6,20 @@
 //!
 //! Specification: docs/recovery.md, "The tail"; docs/concurrency.md, rule 12.
 
+mod chunks;
+mod log;
 mod open;
 mod reader;
+mod scan;
 mod standing;
 mod writer;
 
+pub(crate) use chunks::TailChunks;
+pub use log::TailGap;
+pub(crate) use log::{TailLog, open_key};
 pub use open::OpenError;
 pub(crate) use open::{OpenedEpoch, Request, open};
-pub(crate) use reader::{EpochReader, Extent, Found, FoundFlush};
-pub(crate) use standing::{Standing, chain, find};
+pub(crate) use reader::EpochReader;
+pub(crate) use scan::{Scanned, scan};
+pub(crate) use standing::{Standing, chain, complete, find};
 pub(crate) use writer::{FlushError, TailWriter};

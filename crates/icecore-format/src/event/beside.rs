@@ -1,5 +1,5 @@
-//! What a source's form of the events of one chunk had beyond their records: positions, and the
-//! template and verbatim pieces of each.
+//! What a source's form of the events of one chunk had beyond their records: positions, the
+//! transactions that wrote them, and the template and verbatim pieces of each.
 //!
 //! It is a chunk of its own, so the records are shared by copies whose form differs, and a form
 //! that never changes is stored once.
@@ -9,6 +9,7 @@
 use super::template::{FormKind, Pieces, Template};
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::record::{DecodeError, Reader, put_bytes, put_signed_varint, put_varint};
+use crate::time::Timestamp;
 use std::collections::HashMap;
 
 const VERSION: u8 = 1;
@@ -25,9 +26,27 @@ pub struct Beside {
     /// What the templates render.
     pub form: FormKind,
     positions: Positions,
+    /// Empty if no transaction is known.
+    commits: Vec<CommitRun>,
     templates: Vec<Template>,
     runs: Vec<Run>,
     pieces: Vec<u8>,
+}
+
+/// The transaction that wrote an event, as far as the source told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// When it was committed, by the source's clock.
+    pub time: Timestamp,
+    /// Where its commit stands in the source's own log: no two have the same.
+    pub lsn: u64,
+}
+
+/// Consecutive events of one transaction, or of which none is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CommitRun {
+    commit: Option<Commit>,
+    events: u32,
 }
 
 /// Positions relative to the chunk's first, which its segment has.
@@ -52,6 +71,8 @@ struct Run {
 pub struct EventForm<'a> {
     /// Its position.
     pub position: Option<u64>,
+    /// The transaction that wrote it.
+    pub commit: Option<Commit>,
     /// Its template, unless the form is [`FormKind::None`].
     pub template: Option<&'a Template>,
 }
@@ -74,18 +95,32 @@ impl Beside {
             return Err(reader.malformed("another number of events"));
         }
         let positions = read_positions(&mut reader, events)?;
+        let commits = read_commits(&mut reader, events)?;
         // Each is some event's.
         let count = reader.length("the number of templates", events as usize)?;
         let templates =
             (0..count).map(|_| Template::decode(reader.bytes()?)).collect::<Result<Vec<_>, _>>()?;
         let runs = read_runs(&mut reader, form, events, templates.len())?;
-        Ok(Self { form, positions, templates, runs, pieces: reader.rest().to_vec() })
+        Ok(Self { form, positions, commits, templates, runs, pieces: reader.rest().to_vec() })
+    }
+
+    /// Whether the transaction of any event is known.
+    pub fn knows_commits(&self) -> bool {
+        !self.commits.is_empty()
     }
 
     /// The forms of the events in order, and the pieces that their templates take from, in order.
     /// `first_position` is the one that the segment has.
     pub fn forms(&self, first_position: Option<u64>) -> (Forms<'_>, Pieces<'_>) {
-        let forms = Forms { beside: self, event: 0, run: 0, in_run: 0, next: first_position };
+        let forms = Forms {
+            beside: self,
+            event: 0,
+            run: 0,
+            in_run: 0,
+            commit: 0,
+            in_commit: 0,
+            next: first_position,
+        };
         (forms, Pieces::new(&self.pieces))
     }
 }
@@ -97,6 +132,8 @@ pub struct Forms<'a> {
     event: usize,
     run: usize,
     in_run: u32,
+    commit: usize,
+    in_commit: u32,
     /// The position that the next event has, if it is one beyond the last.
     next: Option<u64>,
 }
@@ -122,7 +159,13 @@ impl<'a> Forms<'a> {
             self.run += 1;
             self.in_run = 0;
         }
-        EventForm { position, template }
+        let commit_run = self.beside.commits.get(self.commit);
+        self.in_commit += 1;
+        if commit_run.is_some_and(|run| self.in_commit == run.events) {
+            self.commit += 1;
+            self.in_commit = 0;
+        }
+        EventForm { position, commit: commit_run.and_then(|run| run.commit), template }
     }
 }
 
@@ -144,6 +187,35 @@ fn read_positions(reader: &mut Reader<'_>, events: u32) -> Result<Positions, Dec
         }
         _ => return Err(reader.malformed("an unknown kind of positions")),
     })
+}
+
+fn read_commits(reader: &mut Reader<'_>, events: u32) -> Result<Vec<CommitRun>, DecodeError> {
+    // Each takes at least two bytes.
+    let count = reader.length("the number of transactions", reader.remaining() / 2)?;
+    let mut runs = Vec::with_capacity(count);
+    let (mut total, mut last) = (0u64, Commit { time: Timestamp(0), lsn: 0 });
+    for _ in 0..count {
+        let length = reader.length("a transaction's events", events as usize)? as u32;
+        if length == 0 {
+            return Err(reader.malformed("a transaction without events"));
+        }
+        total += u64::from(length);
+        let commit = match reader.byte()? {
+            0 => None,
+            1 => {
+                last.time.0 = last.time.0.wrapping_add(reader.signed_varint()?);
+                last.lsn = last.lsn.wrapping_add_signed(reader.signed_varint()?);
+                Some(last)
+            }
+            _ => return Err(reader.malformed("an unknown kind of transaction")),
+        };
+        runs.push(CommitRun { commit, events: length });
+    }
+    if runs.is_empty() || total == u64::from(events) {
+        Ok(runs)
+    } else {
+        Err(reader.malformed("its transactions do not add up to the events"))
+    }
 }
 
 fn read_runs(
@@ -179,6 +251,7 @@ pub struct BesideBuilder {
     first_position: Option<u64>,
     next: Option<u64>,
     steps: Vec<Option<i64>>,
+    commits: Vec<CommitRun>,
     templates: Vec<Template>,
     numbers: HashMap<Template, u32>,
     runs: Vec<Run>,
@@ -194,6 +267,23 @@ impl BesideBuilder {
     /// The position of the first event that has one.
     pub fn first_position(&self) -> Option<u64> {
         self.first_position
+    }
+
+    /// Says which transaction wrote the next event; to be called before [`Self::push`], for none of a
+    /// chunk's events or for all of those that follow the first such.
+    pub fn commit(&mut self, commit: Option<Commit>) {
+        match self.commits.last_mut() {
+            Some(run) if run.commit == commit => run.events += 1,
+            Some(_) => self.commits.push(CommitRun { commit, events: 1 }),
+            None if commit.is_none() => {}
+            None => {
+                let before = self.steps.len() as u32;
+                if before > 0 {
+                    self.commits.push(CommitRun { commit: None, events: before });
+                }
+                self.commits.push(CommitRun { commit, events: 1 });
+            }
+        }
     }
 
     /// Adds the next event: its position, and unless the form is [`FormKind::None`] its template
@@ -230,7 +320,8 @@ impl BesideBuilder {
 
     /// The chunk's bytes; `None` if there is nothing beside the records.
     pub fn finish(self) -> Option<Vec<u8>> {
-        if self.form == FormKind::None && self.first_position.is_none() {
+        let is_plain = self.form == FormKind::None && self.first_position.is_none();
+        if is_plain && self.commits.is_empty() {
             return None;
         }
         let mut bytes = vec![VERSION, self.form as u8];
@@ -246,6 +337,17 @@ impl BesideBuilder {
                 if let Some(step) = step {
                     put_signed_varint(&mut bytes, *step);
                 }
+            }
+        }
+        put_varint(&mut bytes, self.commits.len() as u64);
+        let mut last = Commit { time: Timestamp(0), lsn: 0 };
+        for CommitRun { commit, events } in &self.commits {
+            put_varint(&mut bytes, u64::from(*events));
+            bytes.push(u8::from(commit.is_some()));
+            if let Some(commit) = commit {
+                put_signed_varint(&mut bytes, commit.time.0.wrapping_sub(last.time.0));
+                put_signed_varint(&mut bytes, commit.lsn.wrapping_sub(last.lsn) as i64);
+                last = *commit;
             }
         }
         put_varint(&mut bytes, self.templates.len() as u64);

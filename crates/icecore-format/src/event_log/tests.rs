@@ -16,6 +16,9 @@ fn segment(number: u64) -> Subtree {
         last_position: Some(100 * number + 99),
         first_time: number.is_multiple_of(3).then_some(Timestamp(-(number as i64))),
         last_time: None,
+        first_commit: None,
+        last_commit: number.is_multiple_of(5).then_some(Timestamp(number as i64)),
+        commits_known: number / 2,
     };
     Subtree { height: 0, id: ChunkId(id), span }
 }

@@ -11,7 +11,7 @@ use icecore_format::checkpoint::{
 };
 use icecore_format::cipher::Cipher;
 use icecore_format::config::{ChunkBytes, Config};
-use icecore_format::event::EventDigest;
+use icecore_format::event::{self, EventDigest};
 use icecore_format::event_log::{
     EventLogRoot, LogNode, NODE_CHILDREN, PageRef, Segment, SegmentChunk, Span, StreamEntry,
     StreamPage, Subtree,
@@ -26,6 +26,7 @@ use icecore_format::ledger::body::{
 use icecore_format::ledger::{Entry, EntryBody, LedgerObject, Witness};
 use icecore_format::pack::{Directory, DirectoryBlock, DirectoryChunk};
 use icecore_format::snapshot::{Counts, Origin, Snapshot, Tag};
+use icecore_format::tail::{Flush, TailBlock, TailRecord};
 use icecore_format::tree::{TreeContent, TreeEntry, TreeNode};
 use icecore_format::{
     ChunkId, ChunkKind, Hash, KeyId, PackClass, PackId, RepositoryId, SessionId, SnapshotId,
@@ -148,8 +149,9 @@ pub(crate) fn span() -> BoxedStrategy<Span> {
         (number(), number(), number(), number(), number()),
         (option::of(number()), option::of(number())),
         (option::of(timestamp()), option::of(timestamp())),
+        (option::of(timestamp()), option::of(timestamp()), number()),
     )
-        .prop_map(|(counts, positions, times)| Span {
+        .prop_map(|(counts, positions, times, commits)| Span {
             segments: counts.0,
             events: counts.1,
             record_bytes: counts.2,
@@ -159,8 +161,52 @@ pub(crate) fn span() -> BoxedStrategy<Span> {
             last_position: positions.1,
             first_time: times.0,
             last_time: times.1,
+            first_commit: commits.0,
+            last_commit: commits.1,
+            commits_known: commits.2,
         })
         .boxed()
+}
+
+pub(crate) fn event_commit() -> impl Strategy<Value = Option<event::Commit>> {
+    // Few, so that neighbours have the same.
+    let commit = (0..3i64, 0..3u64)
+        .prop_map(|(time, lsn)| event::Commit { time: Timestamp(time), lsn: lsn << 62 });
+    option::of(commit)
+}
+
+/// A flush of a tail, but for its blocks.
+pub(crate) fn flush() -> BoxedStrategy<Flush> {
+    let known = (option::of(bytes()), option::of(bytes()));
+    (hash(), timestamp(), vec(segment_chunk(), 0..3), (span(), span()), known)
+        .prop_map(|(previous, time, chunks, (span, total), (resume, kept))| Flush {
+            previous,
+            time,
+            chunks,
+            span,
+            total,
+            resume,
+            kept,
+            first_block: 0,
+            blocks: Vec::new(),
+        })
+        .boxed()
+}
+
+pub(crate) fn tail_record() -> BoxedStrategy<TailRecord> {
+    let block = (chunk_kind(), chunk_id(), 0..1_000_000u32, 0..1_000_000u32).prop_map(
+        |(kind, id, raw_bytes, stored_bytes)| TailBlock {
+            kind: kind as u8,
+            id,
+            raw_bytes,
+            stored_bytes,
+        },
+    );
+    let flush =
+        (flush(), 0..1_000_000u32, vec(block, 0..4)).prop_map(|(flush, first_block, blocks)| {
+            TailRecord::Flush(Box::new(Flush { first_block, blocks, ..flush }))
+        });
+    prop_oneof![flush, session_id().prop_map(TailRecord::Terminator)].boxed()
 }
 
 fn subtree(height: impl Strategy<Value = u8>) -> impl Strategy<Value = Subtree> {

@@ -7,8 +7,8 @@ use icecore_format::config::{self, Config};
 use icecore_format::envelope::{self, EnvelopeKind};
 use icecore_format::event::time_text;
 use icecore_format::event::{
-    Beside, BesideBuilder, Event, EventId, EventTime, FormKind, Member, Members, Payload, Pieces,
-    RecordBodies, Style, Template,
+    Beside, BesideBuilder, Commit, Event, EventId, EventTime, FormKind, Member, Members, Payload,
+    Pieces, RecordBodies, Style, Template,
 };
 use icecore_format::index_run::{IndexRun, RunPack};
 use icecore_format::keys::class::{ENCAPSULATED_BYTES, KEM_ID, PrivateKey};
@@ -596,10 +596,17 @@ mod beside {
 
     /// Three events: the second follows the first, the third leaves two positions out.
     const POSITIONS: [Option<u64>; 3] = [Some(500), Some(501), Some(504)];
+    /// The first two are of one transaction, the third is of the next.
+    const COMMITS: [Commit; 3] = [
+        Commit { time: Timestamp(1_000), lsn: 70 },
+        Commit { time: Timestamp(1_000), lsn: 70 },
+        Commit { time: Timestamp(1_020), lsn: 75 },
+    ];
 
     pub(super) fn write() -> Vec<u8> {
         let mut builder = BesideBuilder::new(FormKind::Lines);
-        for position in POSITIONS {
+        for (position, commit) in POSITIONS.into_iter().zip(COMMITS) {
+            builder.commit(Some(commit));
             builder.push(position, Some((&template::value(), &template::pieces())));
         }
         assert_eq!(builder.first_position(), POSITIONS[0]);
@@ -611,9 +618,11 @@ mod beside {
         assert_eq!(decoded.form, FormKind::Lines);
         let (mut forms, mut pieces) = decoded.forms(POSITIONS[0]);
         let mut again = BesideBuilder::new(decoded.form);
-        for position in POSITIONS {
+        for (position, commit) in POSITIONS.into_iter().zip(COMMITS) {
             let form = forms.next_form();
             assert_eq!(form.position, position);
+            assert_eq!(form.commit, Some(commit));
+            again.commit(form.commit);
             assert_eq!(form.template, Some(&template::value()));
             form.template.unwrap().take_pieces(&mut pieces).unwrap();
             again.push(form.position, Some((&template::value(), &template::pieces())));
@@ -630,6 +639,13 @@ mod beside {
         for what in ["the first", "one after the other", "beyond one after the last"] {
             notes.byte("has a position");
             notes.signed_varint(what);
+        }
+        notes.varint("runs of one transaction");
+        for (time, lsn) in [("time", "place in the log"), ("later by", "further by")] {
+            notes.varint("events of the transaction");
+            notes.byte("it is known");
+            notes.signed_varint(time);
+            notes.signed_varint(lsn);
         }
         notes.varint("templates");
         let length = notes.varint("bytes of the template") as usize;

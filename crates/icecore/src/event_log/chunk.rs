@@ -139,6 +139,8 @@ impl Builder<'_> {
                 let first = if index == 0 { 0 } else { forms.piece_ends[index - 1] };
                 (template, forms.pieces.get(first..forms.piece_ends[index]).unwrap_or_default())
             });
+        let commit = piece.batch.commit(index);
+        self.beside.commit(commit);
         self.beside.push(position, template);
 
         let time = event.time.timestamp();
@@ -148,6 +150,9 @@ impl Builder<'_> {
             last_position: position,
             first_time: time,
             last_time: time,
+            first_commit: commit.map(|commit| commit.time),
+            last_commit: commit.map(|commit| commit.time),
+            commits_known: u64::from(commit.is_some()),
             ..Span::default()
         });
         let hash = |stream: &str| self.boundary.hash(stream.as_bytes());

@@ -9,11 +9,14 @@
 
 use crate::source::EventBatch;
 use icecore_format::config::ChunkBytes;
-use icecore_format::event::{Boundary, Event, Payload};
+use icecore_format::event::{Boundary, Commit, Event, Payload};
 use icecore_format::limits::PAYLOAD_INLINE_BYTES_MAX;
 use icecore_format::record::{DecodeError, Reader};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// How errors call a batch.
+const BATCH: &str = "the source's batch";
 
 /// A batch, and for each event what cutting needs to know.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(super) struct CuttableBatch {
     ends: Vec<ChunkEnd>,
     /// For each event, the hash of its record.
     pub(super) hashes: Vec<u64>,
+    /// For each of the batch's transactions, events up to its last.
+    commit_ends: Vec<usize>,
 }
 
 /// Whether a chunk ends after an event.
@@ -59,7 +64,22 @@ impl CuttableBatch {
                 ChunkEnd::No
             });
         }
-        Ok(Self { batch, bytes, ends, hashes })
+        let commit_ends = batch.commits.iter().scan(0, |end, commit| {
+            *end += commit.events as usize;
+            Some(*end)
+        });
+        let commit_ends: Vec<usize> = commit_ends.collect();
+        if commit_ends.last().is_some_and(|end| *end != hashes.len()) {
+            let (record, what) = (BATCH, "its transactions do not add up to its events");
+            return Err(DecodeError::Malformed { record, what });
+        }
+        Ok(Self { batch, bytes, ends, hashes, commit_ends })
+    }
+
+    /// The transaction that wrote an event, if it is known.
+    pub(super) fn commit(&self, index: usize) -> Option<Commit> {
+        let commit = self.commit_ends.partition_point(|end| *end <= index);
+        self.batch.commits.get(commit).and_then(|run| run.commit)
     }
 
     /// Whether a chunk must end within it for its size: a payload is chunked by itself.
@@ -75,7 +95,7 @@ impl CuttableBatch {
 
 /// The body of a record in a batch.
 pub(super) fn record_body(batch: &EventBatch, index: usize) -> Result<&[u8], DecodeError> {
-    let record = "the source's batch";
+    let record = BATCH;
     let end = batch.record_ends.get(index).copied();
     let first = if index == 0 { Some(0) } else { batch.record_ends.get(index - 1).copied() };
     let bytes = first

@@ -4,7 +4,7 @@
 use super::chunk::ReadyChunk;
 use super::streams::ChunkStreams;
 use crate::session::NewChunk;
-use crate::source::{EventBatch, EventForms};
+use crate::source::{CommitRun, EventBatch, EventForms};
 use icecore_format::ChunkKind;
 use icecore_format::event::{Beside, Boundary, Event, FormKind, RecordBodies, Template};
 use icecore_format::event_log::SegmentChunk;
@@ -72,6 +72,7 @@ impl KeptChunk {
             let beside = Beside::decode(bytes, ends.len() as u32)?;
             let forms = Forms::of(&beside, self.entry.position, ends.len())?;
             (batch.positions, batch.forms) = (forms.positions, forms.forms);
+            batch.commits = forms.commits;
         }
         (batch.records, batch.record_ends) = (records, ends);
         Ok(batch)
@@ -80,18 +81,24 @@ impl KeptChunk {
 
 struct Forms {
     positions: Vec<Option<u64>>,
+    commits: Vec<CommitRun>,
     forms: EventForms,
 }
 
 impl Forms {
     fn of(beside: &Beside, position: Option<u64>, events: usize) -> Result<Self, DecodeError> {
         let mut positions = Vec::with_capacity(events);
+        let mut commits: Vec<CommitRun> = Vec::new();
         let mut forms = EventForms { kind: beside.form, ..EventForms::default() };
         let mut numbers = HashMap::<&Template, u32>::new();
         let (mut event_forms, mut pieces) = beside.forms(position);
         for _ in 0..events {
             let form = event_forms.next_form();
             positions.push(form.position);
+            match commits.last_mut() {
+                Some(run) if run.commit == form.commit => run.events += 1,
+                _ => commits.push(CommitRun { events: 1, commit: form.commit }),
+            }
             let Some(template) = form.template else { continue };
             let number = *numbers.entry(template).or_insert_with(|| {
                 forms.templates.push(template.clone());
@@ -105,6 +112,7 @@ impl Forms {
             let (record, what) = ("the chunk beside the events", "events without a template");
             return Err(DecodeError::Malformed { record, what });
         }
-        Ok(Self { positions, forms })
+        commits.retain(|_| beside.knows_commits());
+        Ok(Self { positions, commits, forms })
     }
 }

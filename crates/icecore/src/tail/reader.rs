@@ -64,9 +64,14 @@ impl EpochReader {
         Self { store, keys, session: epoch.session, end: epoch.end }
     }
 
+    /// What an object is called.
+    pub(crate) fn name(&self, number: u64) -> ObjectName {
+        ObjectRole::Tail(self.session, number).object_name()
+    }
+
     /// What is stored under a number.
     pub(crate) async fn read(&self, number: u64) -> Result<Found, ReadError> {
-        let name = ObjectRole::Tail(self.session, number).object_name();
+        let name = self.name(number);
         let bytes = match storage::get(&*self.store, &name, OBJECT_BYTES_MAX).await {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(Found::Missing),
@@ -82,7 +87,7 @@ impl EpochReader {
 
     /// A flush that has to be there.
     pub(crate) async fn flush(&self, number: u64) -> Result<FoundFlush, ReadError> {
-        let object = ObjectRole::Tail(self.session, number).object_name();
+        let object = self.name(number);
         let malformed = |what| DecodeError::Malformed { record: "the tail's object", what };
         match self.read(number).await? {
             Found::Flush(found) => Ok(found),

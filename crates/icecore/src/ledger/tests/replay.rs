@@ -10,7 +10,8 @@ use crate::ledger::replay::{self, Void};
 use icecore_format::checkpoint::{LedgerState, SnapshotStatus};
 use icecore_format::keys::{KeySet, Role};
 use icecore_format::ledger::body::{
-    Commit, Condemn, Forget, KeyRemoved, Reindex, Release, Repack, SessionRange, Unforget,
+    Commit, Condemn, Follow, FollowedSource, Forget, KeyRemoved, Reindex, Release, Repack,
+    SessionRange, TailMark, TailStart, Unforget,
 };
 use icecore_format::ledger::{Entry, EntryBody};
 use icecore_format::{PackId, SessionId};
@@ -638,4 +639,111 @@ fn an_unknown_kind_is_noted_once_and_applied_as_nothing() {
     }
     let expected = LedgerState { next: number + 2, unknown: Some(number), ..world() };
     assert_eq!(state, expected);
+}
+
+/// An epoch with the session of this tag, which starts at snapshot 1.
+fn followed(tag: u64) -> Follow {
+    let snapshot = commit(1).snapshot;
+    Follow {
+        source: FollowedSource {
+            name: snapshot.source,
+            kind: snapshot.source_kind,
+            selection: snapshot.selection,
+        },
+        host: "host".to_owned(),
+        session: at(tag),
+        header: Vec::new(),
+        start: TailStart::Snapshot(snapshot_id(1)),
+        ends: None,
+    }
+}
+
+fn ends(tag: u64, objects: u64) -> Option<TailMark> {
+    Some(TailMark { session: at(tag), objects })
+}
+
+#[test]
+fn an_epoch_ends_the_one_before_at_its_number() {
+    let mut state = world();
+    apply(&mut state, &WRITER, followed(20)).unwrap();
+    let next = Follow { start: TailStart::Before, ends: ends(20, 7), ..followed(21) };
+    apply(&mut state, &FOUNDER, next).unwrap();
+    let [tail] = &state.tails[..] else { panic!("one source is followed") };
+    let epochs: Vec<_> = tail.epochs.iter().map(|it| (it.session, it.start, it.end)).collect();
+    let start = TailStart::Snapshot(snapshot_id(1));
+    assert_eq!(epochs, [(at(20), start, Some(7)), (at(21), TailStart::Before, None)]);
+    assert_eq!(tail.epochs[1].author, key_id(&FOUNDER));
+}
+
+#[test]
+fn sources_of_other_names_kinds_or_streams_have_tails_of_their_own() {
+    let mut state = world();
+    apply(&mut state, &WRITER, followed(20)).unwrap();
+    let other = FollowedSource { selection: vec!["a".to_owned()], ..followed(20).source };
+    let mut of_other = Follow { source: other, ..followed(21) };
+    // There is no snapshot of it yet.
+    assert!(apply(&mut state, &WRITER, of_other.clone()).is_err());
+    let mut snapshot = begun(30);
+    snapshot.snapshot.selection = vec!["a".to_owned()];
+    apply(&mut state, &WRITER, snapshot).unwrap();
+    of_other.start = TailStart::Snapshot(snapshot_id(30));
+    apply(&mut state, &WRITER, of_other).unwrap();
+    assert_eq!(state.tails.len(), 2);
+}
+
+#[test]
+fn an_epoch_that_does_not_fit_is_void() {
+    let mut state = world();
+    apply(&mut state, &WRITER, followed(20)).unwrap();
+    let next = Follow { start: TailStart::Before, ends: ends(20, 7), ..followed(21) };
+    let of = |change: &dyn Fn(&mut Follow)| {
+        let mut follow = next.clone();
+        change(&mut follow);
+        follow
+    };
+    let void = [
+        of(&|it| it.ends = None),
+        of(&|it| it.ends = ends(19, 7)),
+        of(&|it| it.session = at(20)),
+        of(&|it| it.session = at(1)),
+        of(&|it| it.session = session(it.session.head + 1000, 21)),
+        of(&|it| it.start = TailStart::Snapshot(snapshot_id(4))),
+        of(&|it| it.start = TailStart::Snapshot(snapshot_id(99))),
+        of(&|it| it.source.name.push('x')),
+    ];
+    let before = state.clone();
+    for follow in void {
+        assert!(apply(&mut state, &WRITER, follow.clone()).is_err(), "{follow:?}");
+        assert_eq!(LedgerState { next: before.next, ..state.clone() }, before);
+    }
+    assert!(apply(&mut state, &READER, next.clone()).is_err());
+    assert!(apply(&mut state, &REMOVED, next.clone()).is_err());
+    apply(&mut state, &WRITER, next.clone()).unwrap();
+    // It was ended already.
+    let again = Follow { session: at(22), ..next };
+    assert!(apply(&mut state, &WRITER, again).is_err());
+}
+
+#[test]
+fn nothing_commits_with_the_session_of_a_tail() {
+    let mut state = world();
+    apply(&mut state, &WRITER, followed(20)).unwrap();
+    assert!(apply(&mut state, &WRITER, begun(20)).is_err());
+}
+
+#[test]
+fn a_snapshot_that_a_tail_goes_on_from_is_not_released() {
+    let mut state = world();
+    apply(&mut state, &WRITER, followed(20)).unwrap();
+    apply(&mut state, &FOUNDER, Forget { snapshots: vec![snapshot_id(1)] }).unwrap();
+    let release = Release { snapshots: vec![snapshot_id(1)] };
+    assert!(apply(&mut state, &FOUNDER, release.clone()).is_err());
+    // Going on from the epoch before is going on from its snapshot.
+    let next = Follow { start: TailStart::Before, ends: ends(20, 7), ..followed(21) };
+    apply(&mut state, &WRITER, next).unwrap();
+    assert!(apply(&mut state, &FOUNDER, release.clone()).is_err());
+    let start = TailStart::Snapshot(snapshot_id(2));
+    let anew = Follow { start, ends: ends(21, 1), ..followed(22) };
+    apply(&mut state, &WRITER, anew).unwrap();
+    apply(&mut state, &FOUNDER, release).unwrap();
 }

@@ -1,0 +1,100 @@
+//! Tails: every object of an epoch that counts, and that each follows the one before.
+
+use super::CheckReport;
+use crate::error::ReadError;
+use crate::monitor::{Counter, Monitor};
+use crate::repository::Repository;
+use crate::tail::{EpochReader, Scanned, chain, complete, open_key, scan};
+use futures::stream::StreamExt as _;
+use icecore_format::checkpoint::{EpochState, LedgerState};
+use icecore_format::pack::PackKey;
+use icecore_format::tail::TailObject;
+use std::sync::Arc;
+
+/// Checks the tails. Without `read_data`, only whether their objects are there.
+pub(super) async fn check(
+    repository: &Repository,
+    state: &LedgerState,
+    read_data: bool,
+    report: &mut CheckReport,
+    monitor: &Monitor,
+) -> Result<(), super::CheckError> {
+    let epochs = state.tails.iter().filter_map(chain).flat_map(|(_, epochs)| epochs);
+    for epoch in epochs {
+        monitor.stop_point()?;
+        let reader = EpochReader::new(repository, epoch);
+        let extent = reader.extent().await?;
+        if !read_data {
+            report.flushes += extent.objects - extent.missing.len() as u64;
+            for number in extent.missing {
+                report.finding(&reader.name(number), &"it is missing");
+            }
+            continue;
+        }
+        let objects = match epoch.end {
+            Some(end) => end,
+            None => complete(&reader, extent.objects).await?,
+        };
+        read(repository, epoch, &reader, objects, report, monitor).await?;
+    }
+    Ok(())
+}
+
+async fn read(
+    repository: &Repository,
+    epoch: &EpochState,
+    reader: &EpochReader,
+    objects: u64,
+    report: &mut CheckReport,
+    monitor: &Monitor,
+) -> Result<(), super::CheckError> {
+    let key = match open_key(repository, epoch).await {
+        Ok(key) => Some(Arc::new(key)),
+        Err(ReadError::NotAllowed { .. }) => None,
+        Err(error) => {
+            let subject = format!("ledger entry {}", epoch.number);
+            report.failed_read(&subject, error)?;
+            None
+        }
+    };
+    let mut scanned = std::pin::pin!(scan(reader, objects));
+    while let Some(found) = scanned.next().await {
+        monitor.stop_point()?;
+        let (number, scanned) = found?;
+        let found = match scanned {
+            Scanned::Gap(reason) => {
+                report.finding(&reader.name(number), &reason);
+                continue;
+            }
+            Scanned::Flush(found) => found,
+        };
+        report.flushes += 1;
+        report.bytes_read += found.bytes.len() as u64;
+        monitor.count(Counter::BytesRead, found.bytes.len() as u64);
+        let Some(key) = key.clone() else { continue };
+        let keys = repository.keys.clone();
+        let name = found.name.clone();
+        let verified = repository.environment.compute(move || {
+            let object = TailObject::open(&keys, found.name.as_str(), &found.bytes)?;
+            verify(&object, &keys, &key)
+        });
+        match verified.await {
+            Ok(chunks) => report.chunks_verified += chunks,
+            Err(error) => report.finding(&name, &error),
+        }
+    }
+    Ok(())
+}
+
+/// Opens every chunk of an object; how many there are.
+fn verify(
+    object: &TailObject<'_>,
+    keys: &icecore_format::keys::KeySet,
+    key: &PackKey,
+) -> Result<u64, icecore_format::DecodeError> {
+    let icecore_format::tail::TailRecord::Flush(flush) = &object.record else { return Ok(0) };
+    for block in &flush.blocks {
+        object.chunk(keys, key, block.id)?;
+    }
+    Ok(flush.blocks.len() as u64)
+}
