@@ -6,6 +6,7 @@ mod cost;
 mod crash;
 mod damage;
 mod faults;
+mod follow;
 mod incremental;
 mod local_disk;
 mod model;
