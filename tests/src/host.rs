@@ -1,6 +1,7 @@
 //! A machine that makes backups: its clock, its randomness, its local state, its files.
 
 use crate::clock::ManualClock;
+use crate::entry::append_entry;
 use crate::random::SeededRandom;
 use crate::{PASSWORD, ndjson_source};
 use icecore::backup::{BackupError, BackupOptions, BackupReport};
@@ -15,8 +16,9 @@ use icecore::{Repository, backup, check, restore, snapshots};
 use icecore_format::RepositoryId;
 use icecore_format::cipher::Cipher;
 use icecore_format::config::{ChunkBytes, Config};
-use icecore_format::keys::KeySet;
 use icecore_format::keys::slot::{KeySlot, PasswordCost};
+use icecore_format::keys::{KeySet, Role};
+use icecore_format::ledger::body::KeyAdded;
 use icecore_format::random::random_bytes;
 use icecore_format::snapshot::Snapshot;
 use icecore_sources::events::ndjson::NdjsonTarget;
@@ -35,6 +37,9 @@ pub const SMALL_CHUNKS: ChunkBytes = ChunkBytes { min: 256, average: 1 << 10, ma
 
 /// Chunk sizes with about one event a chunk: what it takes to get many segments from few events.
 pub const TINY_CHUNKS: ChunkBytes = ChunkBytes { min: 1, average: 2, max: 64 };
+
+/// The password of the writer's key.
+const WRITER_PASSWORD: &[u8] = b"writer";
 
 /// A machine that makes backups.
 pub struct Host {
@@ -187,6 +192,27 @@ impl Host {
     /// Opens a repository.
     pub async fn open(&self, store: Arc<dyn Store>) -> Result<Repository, OpenError> {
         Repository::open(store, self.environment(), PASSWORD).await
+    }
+
+    /// Adds a writer's key to a repository, which [`Self::open_as_writer`] opens.
+    pub async fn add_writer(&self, store: &dyn Store, founder: &Repository) {
+        let random = &*self.random;
+        let keys = founder.keys().for_role(Role::Writer, random);
+        let key = keys.signing.verifying_key();
+        let slot = KeySlot::seal(&keys, WRITER_PASSWORD, PasswordCost::TRIVIAL, random)
+            .expect("a key slot can be made");
+        let name = ObjectRole::KeySlot(key.id()).object_name();
+        store.put_new(&name, slot.into()).await.expect("the slot is new");
+        let added = KeyAdded { key, role: Role::Writer };
+        append_entry(founder, store, random, added.into()).await;
+        founder.refresh().await.expect("the ledger can be read");
+    }
+
+    /// Opens a repository with the writer's key.
+    pub async fn open_as_writer(&self, store: Arc<dyn Store>) -> Repository {
+        Repository::open(store, self.environment(), WRITER_PASSWORD)
+            .await
+            .expect("the writer's key opens it")
     }
 
     /// Backs up lines of NDJSON.

@@ -4,7 +4,7 @@ use icecore::Repository;
 use icecore::layout::ObjectRole;
 use icecore_format::checkpoint::EpochState;
 use icecore_format::event::{Event, records};
-use icecore_format::ledger::body::TailStart;
+use icecore_format::ledger::body::{TailMark, TailStart};
 use icecore_format::pack::PackKey;
 use icecore_format::tail::{OBJECT_BYTES_MAX, TailObject, TailRecord, pack_of};
 use icecore_format::{Hash, PackClass};
@@ -16,15 +16,34 @@ use icecore_store::Store;
 ///
 /// If there is not one tail, or something of it is not as it should be.
 pub async fn tail_events(store: &dyn Store, repository: &Repository) -> Vec<(String, u64)> {
+    tail_events_after(store, repository, None).await
+}
+
+/// The same of those after a place in the tail, which is that of its newest epochs.
+///
+/// # Panics
+///
+/// As above, or if there is no such place.
+pub async fn tail_events_after(
+    store: &dyn Store,
+    repository: &Repository,
+    mark: Option<TailMark>,
+) -> Vec<(String, u64)> {
     let state = repository.state().await;
     let [tail] = &state.tails[..] else { panic!("there are {} tails", state.tails.len()) };
-    let mut events = Vec::new();
+    let (mut events, mut is_after) = (Vec::new(), mark.is_none());
     for epoch in &tail.epochs {
-        if epoch.start != TailStart::Before {
+        if epoch.start != TailStart::Before && is_after {
             events.clear();
         }
-        events.extend(epoch_events(store, repository, epoch).await);
+        let first = mark.filter(|mark| mark.session == epoch.session).map(|mark| mark.objects);
+        let of_epoch = epoch_events(store, repository, epoch, first.unwrap_or(0)).await;
+        if first.is_some() || is_after {
+            events.extend(of_epoch);
+        }
+        is_after |= first.is_some();
     }
+    assert!(is_after, "the tail has no epoch of {mark:?}");
     events
 }
 
@@ -32,6 +51,7 @@ async fn epoch_events(
     store: &dyn Store,
     repository: &Repository,
     epoch: &EpochState,
+    first: u64,
 ) -> Vec<(String, u64)> {
     let keys = repository.keys();
     let private = keys.private(PackClass::Data).expect("the key opens data");
@@ -50,7 +70,7 @@ async fn epoch_events(
         let TailRecord::Flush(flush) = &object.record else { break };
         assert_eq!(flush.previous, previous, "{name}");
         previous = icecore_format::tail::hash(&bytes);
-        for chunk in &flush.chunks {
+        for chunk in flush.chunks.iter().filter(|_| number >= first) {
             let opened = object.chunk(keys, &key, chunk.records).expect("the chunk opens");
             let plaintext = opened.expect("the object has its chunks");
             for body in records(&plaintext).expect("records") {

@@ -13,6 +13,7 @@ use crate::keys::class::{ENCAPSULATED_BYTES, KEM_ID, PrivateKey, PublicKey};
 use crate::limits::{BLOCK_BYTES_MAX, BLOCK_CHUNKS_MAX, BLOCK_STORED_BYTES_MAX};
 use crate::random::Random;
 use crate::record::{DecodeError, Reader, put_varint};
+use zeroize::Zeroizing;
 
 /// First bytes of every pack.
 pub const MAGIC: [u8; 4] = *b"ICEP";
@@ -86,6 +87,19 @@ impl PackKey {
         recipient: &PublicKey,
         random: &dyn Random,
     ) -> Self {
+        Self::create_with_secret(repository, pack, class, cipher, recipient, random).0
+    }
+
+    /// The same, and the secret from which [`Self::from_secret`] makes the key again: for who seals
+    /// a pack in the course of days and has no private key.
+    pub fn create_with_secret(
+        repository: &RepositoryId,
+        pack: PackId,
+        class: PackClass,
+        cipher: Cipher,
+        recipient: &PublicKey,
+        random: &dyn Random,
+    ) -> (Self, Zeroizing<[u8; 32]>) {
         let mut header = Vec::with_capacity(HEADER_BYTES);
         header.extend_from_slice(&MAGIC);
         header.extend_from_slice(&[VERSION, cipher as u8, class as u8]);
@@ -94,7 +108,23 @@ impl PackKey {
         let sealed = recipient.encapsulate(&info(repository, &header), random);
         header.extend_from_slice(&sealed.encapsulated);
         header.extend_from_slice(&sealed.commitment);
-        Self { pack, class, key: SealingKey::new(cipher, &sealed.key), header }
+        let key = SealingKey::new(cipher, &sealed.key);
+        (Self { pack, class, key, header }, sealed.key)
+    }
+
+    /// The key that was created with this header and secret. It opens blocks; nothing is to be
+    /// sealed with it, since nobody knows which numbers were used.
+    pub fn from_secret(
+        pack: PackId,
+        class: PackClass,
+        header: &[u8],
+        secret: &[u8; 32],
+    ) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(RECORD, header);
+        reader.take(MAGIC.len() + 1)?;
+        let cipher = Cipher::from_byte(reader.byte()?)
+            .ok_or_else(|| reader.malformed("an unknown cipher"))?;
+        Ok(Self { pack, class, key: SealingKey::new(cipher, secret), header: header.to_vec() })
     }
 
     /// The key of the pack that begins with `header` ([`HEADER_BYTES`] long), whose name says it

@@ -8,6 +8,7 @@ use crate::source::{
     Reading, Since, Source, SourceEnd, SourceError, SourceErrorKind, SourceFile, SourceRequest,
     StreamDefect, Whole,
 };
+use crate::tail::{self, Absorbable};
 use icecore_format::block::Compression;
 use icecore_format::random::random_bytes;
 use icecore_format::snapshot::{Counts, Snapshot, Tag};
@@ -49,6 +50,8 @@ pub struct BackupReport {
     /// Events that the source's newest snapshot before did not have; all of them if there was none,
     /// or if the source is no longer what it was.
     pub events_new: u64,
+    /// Those of them that a follower had captured, which were not read again.
+    pub events_captured: u64,
     /// What was found where several kinds of stores may be.
     pub found: Option<String>,
     /// What was read, and why.
@@ -168,12 +171,14 @@ pub async fn backup(
         Some(base) if !options.full => KeptLog::load(repository, base).await,
         _ => None,
     };
+    let mut captured = match &base {
+        Some(base) if known.is_some() => {
+            tail::absorbable(repository, base).await.map_err(SessionError::from)?
+        }
+        _ => None,
+    };
     let mut request = options.request.clone();
-    request.since = base.as_ref().map(|base| Since {
-        resume: base.resume.clone(),
-        kept: known.as_ref().map(|kept| kept.source.clone()).unwrap_or_default(),
-        events: base.counts.events,
-    });
+    request.since = base.as_ref().map(|base| since(base, known.as_ref(), captured.as_ref()));
     request.everything |= known.is_none();
     let root = base.as_ref().and_then(|base| base.event_log.clone());
     let (mut known, mut left_out) = (known, BTreeMap::new());
@@ -197,9 +202,21 @@ pub async fn backup(
                 let root = root.clone().unwrap_or_default();
                 LogWriter::going_on(&session, monitor, streams, root, kept)
             }
-            _ => LogWriter::new(&session, monitor, streams, root.as_ref()),
+            _ => {
+                captured = None;
+                LogWriter::new(&session, monitor, streams, root.as_ref())
+            }
         };
-        let defects = log.write_all(&mut *reader, &mut session).await?;
+        if let Some(captured) = &captured {
+            log.write_all(&mut captured.reader(), &mut session).await?;
+        }
+        let defects = if captured.as_ref().is_some_and(|captured| captured.is_alive) {
+            // What is new beyond the tail comes with its next flush: here it would be twice.
+            while reader.next().await?.is_some() {}
+            Vec::new()
+        } else {
+            log.write_all(&mut *reader, &mut session).await?
+        };
         if defects.is_empty() {
             break (reader, reading, log);
         }
@@ -218,6 +235,12 @@ pub async fn backup(
     let SourceEnd { epilogue, files, mut resume, kept } = reader.finish().await?;
     let mut log = log.finish(epilogue, &mut session).await?;
     log.kept.source = kept;
+    if let (Some(captured), Some(since)) = (&captured, request.since)
+        && captured.is_alive
+    {
+        // The snapshot has what the tail has.
+        (resume, log.kept.source) = (since.resume, since.kept);
+    }
     if !left_out.is_empty() {
         // The next backup would take what was left out for known.
         resume.clear();
@@ -251,6 +274,9 @@ pub async fn backup(
         (History::Continued, Some(base)) => base.counts.events,
         _ => 0,
     };
+    if let Some(captured) = captured.as_ref().filter(|captured| !captured.is_alive) {
+        session.expect_nothing_after(captured.mark);
+    }
     let id = SnapshotId(random_bytes(&*repository.environment.random));
     let counts: Counts = log.counts;
     let committed = session
@@ -273,7 +299,7 @@ pub async fn backup(
             resume,
             origin: None,
             event_log: Some(log.root),
-            tail: None,
+            tail: captured.as_ref().map(|captured| captured.mark),
             tree,
         })
         .await?;
@@ -281,12 +307,30 @@ pub async fn backup(
     Ok(BackupReport {
         entry: committed.number,
         events_new: counts.events.saturating_sub(events_before),
+        events_captured: captured.map_or(0, |captured| captured.log.total.events),
         snapshot: committed.snapshot,
         found,
         reading,
         history,
         named,
     })
+}
+
+/// What is known of the source: the snapshot, and what was captured since.
+fn since(base: &Snapshot, kept: Option<&KeptLog>, captured: Option<&Absorbable>) -> Since {
+    let mut since = Since {
+        resume: base.resume.clone(),
+        kept: kept.map(|kept| kept.source.clone()).unwrap_or_default(),
+        events: base.counts.events,
+    };
+    if let Some(Absorbable { log, .. }) = captured {
+        since.events += log.total.events;
+        if let Some((resume, kept)) = &log.resume {
+            since.resume.clone_from(resume);
+            since.kept = kept.clone().unwrap_or_default();
+        }
+    }
+    since
 }
 
 /// What became of the streams that were chosen by their ids.

@@ -20,4 +20,5 @@ pub(crate) use captured::CapturedChunks;
 pub(crate) use heads::Tally;
 pub(crate) use kept::KeptLog;
 pub(crate) use reader::{LogReader, PartReader};
+pub(crate) use tail::{captured_batch, payloads_of};
 pub(crate) use writer::{LogWriter, WriteError};

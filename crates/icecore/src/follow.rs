@@ -78,7 +78,7 @@ pub enum FollowNews<'a> {
     /// Something failed, and is tried again.
     Failed {
         /// What failed.
-        error: &'a (dyn std::error::Error + 'static),
+        error: &'a (dyn std::error::Error + Send + Sync + 'static),
         /// How long that is waited for.
         pause: Duration,
     },

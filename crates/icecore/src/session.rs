@@ -24,6 +24,7 @@ use crate::storage::{self, Put};
 use icecore_format::block::Compression;
 use icecore_format::envelope::{self, EnvelopeKind};
 use icecore_format::index_run::IndexRun;
+use icecore_format::ledger::body::TailMark;
 use icecore_format::record::Record;
 use icecore_format::{ChunkId, ChunkKind, PackId, Role, RunId, SessionId, SnapshotId, Timestamp};
 use icecore_store::{Content, ObjectName, StoreError};
@@ -54,6 +55,8 @@ pub(crate) struct Session<'r> {
     leans: BTreeSet<PackId>,
     /// Snapshots of whose packs this session's snapshot needs some.
     bases: BTreeSet<SnapshotId>,
+    /// The end of the tail that the snapshot has, and more.
+    tail_end: Option<TailMark>,
     packer: Packer,
     runs_written: u32,
     stored_bytes: u64,
@@ -147,6 +150,12 @@ impl Session<'_> {
     /// Takes over what a snapshot holds, without a look at its packs.
     pub(crate) fn rely_on(&mut self, base: SnapshotId) {
         self.bases.insert(base);
+    }
+
+    /// The snapshot has more than the tail before this place, so it says so only if nothing can come
+    /// after it there.
+    pub(crate) fn expect_nothing_after(&mut self, mark: TailMark) {
+        self.tail_end = Some(mark);
     }
 
     /// Adds a chunk that is a record of its own.

@@ -6,7 +6,9 @@
 //!
 //! Specification: docs/recovery.md, "The tail"; docs/concurrency.md, rule 12.
 
+mod absorb;
 mod chunks;
+mod keys;
 mod log;
 mod open;
 mod reader;
@@ -14,11 +16,13 @@ mod scan;
 mod standing;
 mod writer;
 
+pub(crate) use absorb::{Absorbable, absorbable};
 pub(crate) use chunks::TailChunks;
+pub(crate) use keys::open as open_key;
 pub use log::TailGap;
-pub(crate) use log::{TailLog, open_key};
+pub(crate) use log::TailLog;
 pub use open::OpenError;
-pub(crate) use open::{OpenedEpoch, Request, open};
+pub(crate) use open::{OpenedEpoch, Request, StartsAt, open};
 pub(crate) use reader::EpochReader;
 pub(crate) use scan::{Scanned, scan};
 pub(crate) use standing::{Standing, chain, complete, find};

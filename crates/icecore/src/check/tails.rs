@@ -57,7 +57,7 @@ async fn read(
             None
         }
     };
-    let mut scanned = std::pin::pin!(scan(reader, objects));
+    let mut scanned = std::pin::pin!(scan(reader, 0..objects));
     while let Some(found) = scanned.next().await {
         monitor.stop_point()?;
         let (number, scanned) = found?;

@@ -5,11 +5,12 @@ use super::chunk::ReadyChunk;
 use super::streams::ChunkStreams;
 use crate::session::NewChunk;
 use crate::source::{CommitRun, EventBatch, EventForms};
-use icecore_format::ChunkKind;
-use icecore_format::event::{Beside, Boundary, Event, FormKind, RecordBodies, Template};
+use bytes::Bytes;
+use icecore_format::event::{Beside, Boundary, Event, FormKind, Payload, RecordBodies, Template};
 use icecore_format::event_log::SegmentChunk;
 use icecore_format::keys::KeySet;
 use icecore_format::record::DecodeError;
+use icecore_format::{ChunkId, ChunkKind};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -77,6 +78,51 @@ impl KeptChunk {
         (batch.records, batch.record_ends) = (records, ends);
         Ok(batch)
     }
+}
+
+/// The batch of a chunk that a follower captured, its large payloads inline again.
+pub(crate) fn captured_batch(
+    entry: SegmentChunk,
+    records: &[u8],
+    beside: Option<&[u8]>,
+    payloads: &HashMap<ChunkId, Bytes>,
+) -> Result<EventBatch, DecodeError> {
+    let beside = beside.map(<[u8]>::to_vec);
+    let mut batch = KeptChunk { entry, records: records.to_vec(), beside }.into_batch()?;
+    batch.source_bytes = u64::from(entry.record_bytes) + entry.payload_bytes;
+    if payloads.is_empty() {
+        return Ok(batch);
+    }
+    let (mut inline, mut ends) = (Vec::new(), Vec::with_capacity(batch.record_ends.len()));
+    for body in RecordBodies::unversioned(&batch.records) {
+        let mut event = Event::decode_body(body?)?;
+        let mut gathered = Vec::new();
+        if let Payload::Chunked(chunked) = event.payload {
+            for id in chunked.ids() {
+                let missing = "a chunk of its payload is missing";
+                let chunk = payloads
+                    .get(&id)
+                    .ok_or(DecodeError::Malformed { record: "the event", what: missing })?;
+                gathered.extend_from_slice(chunk);
+            }
+            event.payload = Payload::Inline(&gathered);
+        }
+        event.encode_into(&mut inline);
+        ends.push(inline.len());
+    }
+    (batch.records, batch.record_ends) = (inline, ends);
+    Ok(batch)
+}
+
+/// The chunks of the large payloads of a chunk of events.
+pub(crate) fn payloads_of(records: &[u8]) -> Result<Vec<ChunkId>, DecodeError> {
+    let mut ids = Vec::new();
+    for body in icecore_format::event::records(records)? {
+        if let Payload::Chunked(payload) = Event::decode_body(body?)?.payload {
+            ids.extend(payload.ids());
+        }
+    }
+    Ok(ids)
 }
 
 struct Forms {

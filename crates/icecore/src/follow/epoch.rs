@@ -10,7 +10,7 @@ use crate::repository::Repository;
 use crate::source::{
     self, Captured, Since, Source, SourceError, SourceErrorKind, SourceRequest, UnparsedBatch,
 };
-use crate::tail::{self, FlushError, OpenedEpoch, Request, TailWriter};
+use crate::tail::{self, FlushError, Request, StartsAt, TailWriter};
 use icecore_format::ledger::body::FollowedSource;
 use icecore_format::snapshot::Snapshot;
 use std::time::Duration;
@@ -84,53 +84,48 @@ impl Follower<'_> {
             take_over: self.options.take_over,
         };
         self.repository.refresh().await?;
-        if start == Start::WhereItStands
-            && let Some(opened) = tail::open(self.repository, &request).await?
-        {
-            return self.go_on(opened).await;
-        }
-        let newest = match start {
-            Start::WhereItStands => {
-                newest_alike(self.repository, &name, self.source.kind(), backup).await
-            }
+        let opened = match start {
+            Start::WhereItStands => tail::open(self.repository, &request).await?,
             Start::Anew => None,
         };
-        let snapshot = match newest {
-            Some(snapshot) => snapshot,
-            None => self.back_up(backup).await?,
+        let opened = match opened {
+            Some(opened) => opened,
+            None => {
+                let newest = match start {
+                    Start::WhereItStands => {
+                        newest_alike(self.repository, &name, self.source.kind(), backup).await
+                    }
+                    Start::Anew => None,
+                };
+                let snapshot = match newest {
+                    Some(snapshot) => snapshot,
+                    None => self.back_up(backup).await?,
+                };
+                request.start = Some(snapshot.id);
+                let opened = tail::open(self.repository, &request).await?;
+                opened.expect("an epoch that starts at a snapshot needs nothing else")
+            }
         };
-        request.start = Some(snapshot.id);
-        let opened = tail::open(self.repository, &request).await?;
-        let opened = opened.expect("an epoch that starts at a snapshot needs nothing else");
-        let since = self.known_of(&snapshot).await;
-        self.tell_begun(&opened, &snapshot);
-        Ok(Epoch { writer: opened.writer, since })
-    }
-
-    /// What is known where a tail stands.
-    async fn go_on(&self, opened: OpenedEpoch) -> Result<Epoch, FollowError> {
+        let (base, standing) = match &opened.starts_at {
+            StartsAt::Snapshot(base) => (base, None),
+            StartsAt::Tail(standing) => (&standing.base, Some(standing)),
+        };
         let state = self.repository.state().await;
-        let standing = opened.standing.as_ref();
-        let base = standing.and_then(|standing| state.snapshots.get(&standing.base));
-        let Some((standing, base)) = standing.zip(base) else {
-            // Replay lets no epoch start at a snapshot that is not there.
-            return Err(FollowError::Backup(
-                SourceError::new(
-                    SourceErrorKind::Invalid,
-                    "the tail goes on from a snapshot that is not there",
-                )
-                .into(),
-            ));
-        };
-        let since = match standing.resume.clone() {
+        let base = &state.snapshots.get(base).ok_or_else(no_base)?.snapshot;
+        (self.tell)(FollowNews::Begun {
+            base: base.id,
+            events: opened.writer.total().events,
+            ended_another: opened.ended_another,
+        });
+        let resume = standing.and_then(|standing| standing.resume.clone());
+        let since = match resume {
             Some((resume, kept)) => Since {
                 resume,
                 kept: kept.unwrap_or_default(),
-                events: base.snapshot.counts.events + standing.total.events,
+                events: base.counts.events + opened.writer.total().events,
             },
-            None => self.known_of(&base.snapshot).await,
+            None => self.known_of(base).await,
         };
-        self.tell_begun(&opened, &base.snapshot);
         Ok(Epoch { writer: opened.writer, since })
     }
 
@@ -141,14 +136,6 @@ impl Follower<'_> {
             kept: kept.map(|kept| kept.source).unwrap_or_default(),
             events: snapshot.counts.events,
         }
-    }
-
-    fn tell_begun(&self, opened: &OpenedEpoch, base: &Snapshot) {
-        (self.tell)(FollowNews::Begun {
-            base: base.id,
-            events: opened.writer.total().events,
-            ended_another: opened.ended_another,
-        });
     }
 
     async fn back_up(&self, options: &BackupOptions) -> Result<Snapshot, FollowError> {
@@ -312,7 +299,11 @@ impl Follower<'_> {
         Ok(())
     }
 
-    async fn pause(&self, error: &(dyn std::error::Error + 'static), back_off: &mut BackOff) {
+    async fn pause(
+        &self,
+        error: &(dyn std::error::Error + Send + Sync + 'static),
+        back_off: &mut BackOff,
+    ) {
         let pause = back_off.next();
         (self.tell)(FollowNews::Failed { error, pause });
         wait(&self.repository.environment, self.monitor, pause).await;
@@ -330,4 +321,10 @@ impl Follower<'_> {
         let host = tail.and_then(|tail| tail.epochs.last()).map(|epoch| epoch.host.clone());
         FollowError::TakenOver { name, host }
     }
+}
+
+/// Replay lets no epoch start at a snapshot that is not there.
+fn no_base() -> FollowError {
+    let what = "the tail goes on from a snapshot that is not there";
+    SourceError::new(SourceErrorKind::Invalid, what).into()
 }

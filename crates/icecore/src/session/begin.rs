@@ -48,6 +48,7 @@ impl<'r> Session<'r> {
             own: HashSet::new(),
             leans: BTreeSet::new(),
             bases: BTreeSet::new(),
+            tail_end: None,
             packer: Packer::new(repository, id, options.compression, monitor.clone()),
             runs_written: 0,
             stored_bytes: 0,

@@ -6,7 +6,7 @@ use crate::ledger::{Appended, covers};
 use crate::repository::Repository;
 use icecore_format::checkpoint::SnapshotStatus;
 use icecore_format::ledger::EntryBody;
-use icecore_format::ledger::body::{Commit, SessionRange};
+use icecore_format::ledger::body::{Commit, SessionRange, TailMark};
 use icecore_format::snapshot::Snapshot;
 use icecore_format::{PackId, SnapshotId};
 use std::collections::BTreeSet;
@@ -31,8 +31,8 @@ impl Session<'_> {
         // The last moment at which stopping leaves nothing behind but garbage.
         self.monitor.stop_point()?;
         let snapshot = describe(self.stored_bytes);
-        let commit = self.describe_commit(snapshot);
-        let number = append(self.repository, &commit).await?;
+        let mut commit = self.describe_commit(snapshot);
+        let number = append(self.repository, &mut commit, self.tail_end).await?;
 
         let ended: Vec<_> = commit.adopted.iter().copied().chain([self.id]).collect();
         let local = self.repository.local.clone();
@@ -73,7 +73,11 @@ impl Session<'_> {
 }
 
 /// Appends the commit, once what it relies on was found to stand before it.
-async fn append(repository: &Repository, commit: &Commit) -> Result<u64, SessionError> {
+async fn append(
+    repository: &Repository,
+    commit: &mut Commit,
+    tail_end: Option<TailMark>,
+) -> Result<u64, SessionError> {
     loop {
         let mut ledger = repository.ledger().await;
         let prefix = ledger.prefix(None).await?;
@@ -89,6 +93,15 @@ async fn append(repository: &Repository, commit: &Commit) -> Result<u64, Session
             || !commit.leans.iter().all(|range| covers(&state.packs, *range))
         {
             return Err(SessionError::Overtaken);
+        }
+        // A follower that came meanwhile goes on from the tail, and captures again what the snapshot
+        // has beyond it.
+        let is_newest = |mark: TailMark| {
+            let newest = state.tails.iter().filter_map(|tail| tail.epochs.last());
+            newest.into_iter().any(|epoch| epoch.session == mark.session)
+        };
+        if tail_end.is_some_and(|mark| !is_newest(mark)) {
+            commit.snapshot.tail = None;
         }
         let body = EntryBody::from(commit.clone());
         if let Appended::At(number) = prefix.append(body).await? {

@@ -1,21 +1,21 @@
 //! A snapshot and the tail after it, as one event log: the chunks of the tail follow the snapshot's.
 
 use super::chunks::TailChunks;
+use super::keys;
 use super::reader::{EpochReader, FoundFlush};
 use super::scan::{Scanned, scan};
 use super::standing::{chain, complete};
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
-use crate::layout::ObjectRole;
 use crate::repository::Repository;
+use bytes::Bytes;
 use futures::stream::StreamExt as _;
 use icecore_format::checkpoint::{EpochState, TailState};
 use icecore_format::event_log::{EventLogRoot, SegmentChunk, Span};
-use icecore_format::pack::PackKey;
-use icecore_format::record::DecodeError;
+use icecore_format::ledger::body::TailMark;
 use icecore_format::snapshot::Snapshot;
-use icecore_format::tail::pack_of;
-use icecore_format::{PackClass, SnapshotId, Timestamp};
+use icecore_format::tail::Flush;
+use icecore_format::{ChunkId, ChunkKind, PackClass, SnapshotId, Timestamp};
 use std::sync::Arc;
 
 /// What a tail has, object by object, as far as nothing is missing.
@@ -24,6 +24,9 @@ pub(crate) struct TailLog {
     pub(crate) base: SnapshotId,
     /// What was captured since.
     pub(crate) total: Span,
+    /// Where the source can be gone on from after it, and what that needs; `None` if there is
+    /// nothing in it.
+    pub(crate) resume: Option<(Vec<u8>, Option<Vec<u8>>)>,
     /// When the last flush was sealed.
     pub(crate) last_flush: Option<Timestamp>,
     /// Where it ends before its end.
@@ -48,15 +51,19 @@ pub struct TailGap {
 }
 
 impl TailLog {
-    /// Reads all of a tail that counts.
+    /// Reads what counts of a tail, from a place in it, or from its start, up to a place in its newest
+    /// epoch, or to its end.
     pub(crate) async fn read(
         repository: &Repository,
         tail: &TailState,
+        from: Option<TailMark>,
+        end: Option<TailMark>,
     ) -> Result<Option<Self>, ReadError> {
         let Some((base, epochs)) = chain(tail) else { return Ok(None) };
         let mut log = Self {
             base,
             total: Span::default(),
+            resume: None,
             last_flush: None,
             gap: None,
             flushes: Vec::new(),
@@ -65,27 +72,41 @@ impl TailLog {
                 repository.keys.clone(),
             )),
         };
+        let mut is_reached = from.is_none();
         for epoch in epochs {
-            if log.gap.is_none() {
-                log.add(repository, epoch).await?;
+            let is_first = from.is_some_and(|mark| mark.session == epoch.session);
+            is_reached |= is_first;
+            if log.gap.is_some() || !is_reached {
+                continue;
             }
+            let first = from.filter(|_| is_first).map_or(0, |mark| mark.objects);
+            let known = end.filter(|mark| mark.session == epoch.session);
+            let objects = known.map(|mark| mark.objects).or(epoch.end);
+            log.add(repository, epoch, first, objects).await?;
         }
         Ok(Some(log))
     }
 
-    async fn add(&mut self, repository: &Repository, epoch: &EpochState) -> Result<(), ReadError> {
+    /// Adds the flushes of an epoch from `first` on, of which `objects` count, if that is known.
+    async fn add(
+        &mut self,
+        repository: &Repository,
+        epoch: &EpochState,
+        first: u64,
+        objects: Option<u64>,
+    ) -> Result<(), ReadError> {
         let reader = EpochReader::new(repository, epoch);
-        let objects = match epoch.end {
-            Some(end) => end,
+        let objects = match objects {
+            Some(objects) => objects,
             None => complete(&reader, reader.extent().await?.objects).await?,
         };
-        if objects == 0 {
+        if objects <= first {
             return Ok(());
         }
-        let key = open_key(repository, epoch).await?;
+        let key = keys::open(repository, epoch).await?;
         let chunks = Arc::get_mut(&mut self.chunks).expect("nobody reads it yet");
         let place = chunks.add_epoch(reader.clone(), key);
-        let mut scanned = std::pin::pin!(scan(&reader, objects));
+        let mut scanned = std::pin::pin!(scan(&reader, first..objects));
         while let Some(found) = scanned.next().await {
             match (found?, &mut self.gap) {
                 ((number, Scanned::Flush(found)), None) => self.take(place, number, found),
@@ -111,10 +132,27 @@ impl TailLog {
 
     fn take(&mut self, place: usize, number: u64, found: FoundFlush) {
         self.total.add(&found.flush.span);
+        let Flush { resume, kept, .. } = &*found.flush;
+        self.resume = resume.clone().map(|resume| (resume, kept.clone())).or(self.resume.take());
         self.last_flush = Some(found.flush.time);
         self.flushes.extend(&found.flush.chunks);
         let chunks = Arc::get_mut(&mut self.chunks).expect("nobody reads it yet");
         chunks.add_flush(place, number, found);
+    }
+
+    /// How a log lists its chunks of events, in order.
+    pub(crate) fn chunks(&self) -> &[SegmentChunk] {
+        &self.flushes
+    }
+
+    /// A chunk of it.
+    pub(super) async fn read_chunk(
+        &self,
+        kind: ChunkKind,
+        id: ChunkId,
+    ) -> Result<Bytes, ReadError> {
+        debug_assert_eq!(kind.class(), PackClass::Data);
+        self.chunks.read(id).await?.ok_or(ReadError::ChunkMissing { id })
     }
 
     /// The log of the snapshot that it goes on from, and all of the tail.
@@ -129,23 +167,4 @@ impl TailLog {
     pub(crate) fn reader(&self, chunks: ChunkReader) -> ChunkReader {
         chunks.with_tail(self.chunks.clone())
     }
-}
-
-/// The key of an epoch's events, if the role of the repository's keys can have it.
-pub(crate) async fn open_key(
-    repository: &Repository,
-    epoch: &EpochState,
-) -> Result<PackKey, ReadError> {
-    let class = PackClass::Data;
-    let (keys, session, header) = (repository.keys.clone(), epoch.session, epoch.header.clone());
-    let role = keys.role;
-    let opened = repository.environment.compute(move || {
-        let private = keys.private(class)?;
-        Some(PackKey::open(&keys.repository, pack_of(session), class, private, &header))
-    });
-    let opened: Option<Result<PackKey, DecodeError>> = opened.await;
-    let object = || ObjectRole::Ledger(epoch.number).object_name();
-    opened
-        .ok_or(ReadError::NotAllowed { role, class })?
-        .map_err(|source| ReadError::Damaged { object: object(), source })
 }

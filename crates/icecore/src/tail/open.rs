@@ -1,7 +1,8 @@
 //! Opening an epoch of a tail, which ends the one before.
 
+use super::keys;
 use super::reader::{EpochReader, Found};
-use super::standing::{Standing, complete, find};
+use super::standing::{Standing, chain, complete, find};
 use super::writer::TailWriter;
 use crate::error::ReadError;
 use crate::layout::ObjectRole;
@@ -9,14 +10,16 @@ use crate::ledger::{AppendError, Appended};
 use crate::local::SessionLease;
 use crate::repository::Repository;
 use crate::storage::{self, Put};
-use icecore_format::checkpoint::EpochState;
+use icecore_format::checkpoint::{
+    EpochState, LedgerState, SnapshotState, SnapshotStatus, TailState,
+};
 use icecore_format::event_log::Span;
 use icecore_format::ledger::EntryBody;
 use icecore_format::ledger::body::{Follow, FollowedSource, TailMark, TailStart};
-use icecore_format::pack::PackKey;
 use icecore_format::random::random_bytes;
-use icecore_format::tail::{SealOptions, pack_of, seal_terminator};
-use icecore_format::{PackClass, Role, SessionId, SnapshotId};
+use icecore_format::snapshot::Snapshot;
+use icecore_format::tail::{SealOptions, seal_terminator};
+use icecore_format::{Role, SessionId, SnapshotId};
 use icecore_store::{Content, StoreError};
 
 /// What epoch is to be opened.
@@ -35,10 +38,17 @@ pub(crate) struct Request {
 /// An epoch that was opened.
 pub(crate) struct OpenedEpoch {
     pub(crate) writer: TailWriter,
-    /// Where the tail stands; `None` if it starts at a snapshot.
-    pub(crate) standing: Option<Standing>,
+    pub(crate) starts_at: StartsAt,
     /// Whether it ended another.
     pub(crate) ended_another: bool,
+}
+
+/// Where an epoch starts.
+pub(crate) enum StartsAt {
+    /// At this snapshot.
+    Snapshot(SnapshotId),
+    /// Where the tail stands.
+    Tail(Standing),
 }
 
 /// An epoch that was not opened.
@@ -97,31 +107,73 @@ pub(crate) async fn open(
             }
             ends = Some(end(repository, epoch, session).await?);
         }
-        let standing = match (request.start, tail, ends) {
-            (None, Some(tail), Some(ends)) => Standing::of(repository, tail, ends.objects).await?,
+        // A snapshot that has all of the tail, and maybe more, is gone on from.
+        let absorbed = match (request.start, tail, ends) {
+            (None, Some(tail), Some(ends)) => absorbing(&state, tail, ends),
             _ => None,
         };
-        let key = make_key(repository, session).await;
+        let starts_at = match (request.start.or(absorbed), tail, ends) {
+            (Some(snapshot), ..) => StartsAt::Snapshot(snapshot),
+            (None, Some(tail), Some(ends)) => {
+                match Standing::of(repository, tail, ends.objects).await? {
+                    Some(standing) => StartsAt::Tail(standing),
+                    None => return Ok(None),
+                }
+            }
+            (None, ..) => return Ok(None),
+        };
+        let (start, total) = match &starts_at {
+            StartsAt::Snapshot(snapshot) => (TailStart::Snapshot(*snapshot), Span::default()),
+            StartsAt::Tail(standing) => (TailStart::Before, standing.total),
+        };
+        let key = keys::make(repository, session).await;
         let follow = Follow {
             source: request.source.clone(),
             host: request.host.clone(),
             session,
             header: key.header().to_vec(),
-            start: request.start.map_or(TailStart::Before, TailStart::Snapshot),
+            start,
             ends,
         };
         // Before anybody can see the epoch, so that nobody finds it without.
         let lease = lease(repository, session).await;
-        if append(repository, follow).await? {
-            let total = standing.as_ref().map_or_else(Span::default, |standing| standing.total);
+        if append(repository, follow, &state).await? {
+            keys::forget_old(repository, &repository.state().await).await;
             let writer = TailWriter::new(repository, session, key, total, lease);
-            return Ok(Some(OpenedEpoch { writer, standing, ended_another: ends.is_some() }));
+            return Ok(Some(OpenedEpoch { writer, starts_at, ended_another: ends.is_some() }));
         }
     }
 }
 
+/// The newest snapshot that has everything of a tail, of which `ends` is the end.
+fn absorbing(state: &LedgerState, tail: &TailState, ends: TailMark) -> Option<SnapshotId> {
+    let (_, epochs) = chain(tail)?;
+    let newest = newest_marked(state, tail)?;
+    let mark = newest.snapshot.tail?;
+    let mut after = epochs.iter().skip_while(|epoch| epoch.session != mark.session).peekable();
+    after.peek()?;
+    let is_empty = |epoch: &EpochState| {
+        let first = if epoch.session == mark.session { mark.objects } else { 0 };
+        let end = if epoch.session == ends.session { Some(ends.objects) } else { epoch.end };
+        end.unwrap_or(0) <= first
+    };
+    after.all(is_empty).then_some(newest.snapshot.id)
+}
+
+/// The newest snapshot that says up to which place it has a tail.
+fn newest_marked<'a>(state: &'a LedgerState, tail: &TailState) -> Option<&'a SnapshotState> {
+    let FollowedSource { name, kind, selection } = &tail.source;
+    let is_of_it = |it: &&SnapshotState| {
+        let Snapshot { source, source_kind, selection: chosen, tail, .. } = &it.snapshot;
+        it.status != SnapshotStatus::Released
+            && tail.is_some()
+            && (source, source_kind, chosen) == (name, kind, selection)
+    };
+    state.snapshots.values().filter(is_of_it).max_by_key(|it| it.number)
+}
+
 /// Whether the follower of an epoch is alive on this machine; `None` if that cannot be told.
-async fn is_alive(repository: &Repository, epoch: &EpochState) -> Option<bool> {
+pub(super) async fn is_alive(repository: &Repository, epoch: &EpochState) -> Option<bool> {
     let (local, session) = (repository.local.clone(), epoch.session);
     repository.environment.compute(move || local.is_leased(session)).await
 }
@@ -132,7 +184,7 @@ async fn lease(repository: &Repository, session: SessionId) -> Option<SessionLea
 }
 
 /// Puts the object that ends an epoch under the first free number; which of its objects count.
-async fn end(
+pub(super) async fn end(
     repository: &Repository,
     epoch: &EpochState,
     next: SessionId,
@@ -162,24 +214,20 @@ async fn end(
     Ok(TailMark { session: epoch.session, objects })
 }
 
-async fn make_key(repository: &Repository, session: SessionId) -> PackKey {
-    let (keys, cipher) = (repository.keys.clone(), repository.config.cipher);
-    let random = repository.environment.random.clone();
-    let made = repository.environment.compute(move || {
-        let (pack, class) = (pack_of(session), PackClass::Data);
-        PackKey::create(&keys.repository, pack, class, cipher, keys.public(class), &*random)
-    });
-    made.await
-}
-
-/// Appends the entry; whether it stands. If not, another came before it.
-async fn append(repository: &Repository, follow: Follow) -> Result<bool, AppendError> {
+/// Appends the entry; whether it stands. If not, something that it was decided by has changed.
+async fn append(
+    repository: &Repository,
+    follow: Follow,
+    decided_by: &LedgerState,
+) -> Result<bool, AppendError> {
     let mut ledger = repository.ledger().await;
     let prefix = ledger.prefix(None).await?;
-    let newest = find(prefix.state(), &follow.source).and_then(|tail| tail.epochs.last());
-    let is_as_it_was =
-        newest.map(|epoch| (epoch.session, epoch.end)) == follow.ends.map(|it| (it.session, None));
-    if !is_as_it_was {
+    let seen = |state: &LedgerState| {
+        let tail = find(state, &follow.source)?;
+        let marked = newest_marked(state, tail).map(|found| found.snapshot.id);
+        Some((tail.epochs.last().map(|epoch| (epoch.session, epoch.end)), marked))
+    };
+    if seen(prefix.state()) != seen(decided_by) {
         return Ok(false);
     }
     Ok(matches!(prefix.append(EntryBody::from(follow)).await?, Appended::At(_)))

@@ -5,6 +5,7 @@ use crate::error::ReadError;
 use futures::stream::{self, Stream, StreamExt as _};
 use icecore_format::Hash;
 use icecore_format::tail;
+use std::ops::Range;
 
 /// Objects that are read at once.
 const REQUESTS_MAX: usize = 32;
@@ -18,15 +19,15 @@ pub(crate) enum Scanned {
     Gap(String),
 }
 
-/// Reads the first `objects` objects of an epoch. After a gap, nobody knows what the next is to
-/// follow, so it is taken as it is.
+/// Reads these objects of an epoch. What the first is to follow is known only if it is that of the
+/// epoch, and so it is after a gap: then it is taken as it is.
 pub(crate) fn scan(
     reader: &EpochReader,
-    objects: u64,
+    objects: Range<u64>,
 ) -> impl Stream<Item = Result<(u64, Scanned), ReadError>> + Send + use<> {
     let reader = reader.clone();
-    let mut expected = Some(Hash([0; 32]));
-    stream::iter(0..objects)
+    let mut expected = (objects.start == 0).then_some(Hash([0; 32]));
+    stream::iter(objects)
         .map(move |number| {
             let reader = reader.clone();
             async move { (number, reader.read(number).await) }
