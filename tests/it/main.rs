@@ -12,5 +12,6 @@ mod local_disk;
 mod model;
 mod postgres;
 mod postgres_restore;
+mod recover;
 mod round_trip;
 mod tidy;

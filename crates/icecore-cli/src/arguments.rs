@@ -1,9 +1,9 @@
 //! What can be said on the command line, beside what each subcommand takes for itself.
 
 use crate::commands::{
-    backup, check, completions, follow, init, man, restore, show, snapshots, streams,
+    backup, check, completions, follow, init, man, recover, restore, show, snapshots, streams,
 };
-use crate::times::{Age, Since};
+use crate::times::{Age, Moment, Since};
 use clap::{Args, Parser, Subcommand};
 use icecore_format::snapshot::Tag;
 use jiff::SignedDuration;
@@ -69,6 +69,7 @@ pub(crate) enum Command {
     Show(show::Arguments),
     Streams(streams::Arguments),
     Restore(restore::Arguments),
+    Recover(recover::Arguments),
     Check(check::Arguments),
     /// List everything that ever changed the repository
     Log,
@@ -137,5 +138,10 @@ pub(crate) fn parse_age(text: &str) -> Result<Age, String> {
 
 /// Reads a moment, or how long ago it was.
 pub(crate) fn parse_since(text: &str) -> Result<Since, String> {
+    text.parse()
+}
+
+/// Reads a moment.
+pub(crate) fn parse_moment(text: &str) -> Result<Moment, String> {
     text.parse()
 }

@@ -9,6 +9,7 @@ pub(crate) mod show;
 pub(crate) mod snapshots;
 pub(crate) mod streams;
 
+pub(crate) mod recover;
 pub(crate) mod restore;
 
 pub(crate) mod check;
@@ -34,6 +35,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<(), Comma
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Streams(arguments) => streams::run(&arguments, context).await,
         Command::Restore(arguments) => restore::run(arguments, context).await,
+        Command::Recover(arguments) => recover::run(arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,
         Command::Log => log::run(context).await,
         #[cfg(feature = "sqlite")]

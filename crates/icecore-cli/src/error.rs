@@ -6,6 +6,7 @@ use icecore::backup::BackupError;
 use icecore::check::CheckError;
 use icecore::error::ReadError;
 use icecore::follow::FollowError;
+use icecore::recover::{RecoverError, StatesError};
 use icecore::repository::{InitError, OpenError};
 use icecore::restore::RestoreError;
 use icecore::selection::PatternError;
@@ -44,6 +45,10 @@ pub(crate) enum CommandError {
     Follow(#[from] FollowError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    #[error(transparent)]
+    States(#[from] StatesError),
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     #[error(transparent)]
     Check(#[from] CheckError),
     #[error("cannot read the repository")]

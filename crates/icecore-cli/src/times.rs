@@ -2,7 +2,7 @@
 
 use icecore_format::Timestamp;
 use jiff::Span;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use std::str::FromStr;
 
@@ -17,7 +17,22 @@ pub(crate) enum Since {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Age(Span);
 
+/// A moment that somebody asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) time: Timestamp,
+    /// Whether it came without an offset, and was taken for UTC.
+    pub(crate) is_taken_for_utc: bool,
+}
+
 impl Age {
+    /// Its length, in seconds.
+    pub(crate) fn seconds(self) -> f64 {
+        // What is too long to be told is longer than anything takes.
+        let end = self.after(Timestamp(0)).unwrap_or(Timestamp(i64::MAX));
+        end.0 as f64 / 1e9
+    }
+
     /// The moment so long after `time`; `None` if it is beyond all times that can be told.
     pub(crate) fn after(self, time: Timestamp) -> Option<Timestamp> {
         let moment = moment(time)?.to_zoned(TimeZone::UTC).checked_add(self.0).ok()?;
@@ -78,6 +93,35 @@ impl FromStr for Since {
     }
 }
 
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let too_far = || "too far away".to_owned();
+        if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+            let time = timestamp(moment).ok_or_else(too_far)?;
+            return Ok(Self { time, is_taken_for_utc: false });
+        }
+        // Parsing a civil time would also take an offset or a zone, and drop it; and a date alone,
+        // which leaves open whether its day is meant to be in.
+        let is_civil = text.len() > "2026-11-21T".len()
+            && text
+                .bytes()
+                .skip("2026-11-21T".len())
+                .all(|byte| byte.is_ascii_digit() || b":.".contains(&byte));
+        match text.parse::<DateTime>() {
+            Ok(civil) if is_civil => {
+                let moment = civil.to_zoned(TimeZone::UTC).map_err(|_| too_far())?.timestamp();
+                let time = timestamp(moment).ok_or_else(too_far)?;
+                Ok(Self { time, is_taken_for_utc: true })
+            }
+            _ => Err("expected a time with its offset (2026-11-21T14:30:00+01:00), or one in UTC \
+                      ('2026-11-21 14:30')"
+                .to_owned()),
+        }
+    }
+}
+
 /// The time to the second, for people: `2026-11-21T06:00:00Z`.
 pub(crate) fn short(time: Timestamp) -> String {
     let whole = Timestamp(time.seconds().saturating_mul(1_000_000_000));
@@ -123,6 +167,41 @@ mod tests {
     fn a_time_without_its_offset_is_refused() {
         for text in ["2026-11-21T06:00:00", "2026-11-21 06:00", "yesterday", "", "-3d", "0s"] {
             assert!(since(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_point_in_time_may_do_without_its_offset_and_tells() {
+        let moment = |text: &str| {
+            let moment = text.parse::<Moment>()?;
+            Ok::<_, String>((exact(moment.time), moment.is_taken_for_utc))
+        };
+        let half_past_two = "2026-11-21T14:30:00Z".to_owned();
+        for text in ["2026-11-21 14:30", "2026-11-21T14:30", "2026-11-21 14:30:00"] {
+            assert_eq!(moment(text), Ok((half_past_two.clone(), true)), "{text}");
+        }
+        for text in ["2026-11-21T14:30:00Z", "2026-11-21 15:30:00+01:00", "2026-11-21T15:30+01:00"]
+        {
+            assert_eq!(moment(text), Ok((half_past_two.clone(), false)), "{text}");
+        }
+        assert_eq!(
+            moment("2026-11-21 14:30:00.123456789"),
+            Ok(("2026-11-21T14:30:00.123456789Z".to_owned(), true))
+        );
+        for text in [
+            "",
+            "14:30",
+            "2026-11-21",
+            "2026-02-30 14:30",
+            "2026-11-21 25:00",
+            "now",
+            "24h",
+            "2026-11-21T14:30[Europe/Berlin]",
+            "2026-11-21 14:30 ",
+            "1500-01-01T00:00:00Z",
+            "2026-11-21T14:30+99:00",
+        ] {
+            assert!(moment(text).is_err(), "{text}: {:?}", moment(text));
         }
     }
 

@@ -19,6 +19,6 @@ mod writer;
 pub(crate) use captured::CapturedChunks;
 pub(crate) use heads::Tally;
 pub(crate) use kept::KeptLog;
-pub(crate) use reader::{LogReader, PartReader};
+pub(crate) use reader::{LogReader, PartReader, PlacedChunk, PlacedPart};
 pub(crate) use tail::{captured_batch, payloads_of};
 pub(crate) use writer::{LogWriter, WriteError};

@@ -13,6 +13,7 @@ pub mod layout;
 pub mod ledger;
 pub mod local;
 pub mod monitor;
+pub mod recover;
 pub mod repository;
 pub mod restore;
 pub mod selection;

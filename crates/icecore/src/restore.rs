@@ -7,22 +7,23 @@ mod copy;
 
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
-use crate::event_log::LogReader;
 use crate::monitor::{Monitor, Stopped};
+use crate::recover::Cut;
 use crate::repository::Repository;
 use crate::selection::StreamSelection;
 use crate::source::SourceFile;
-use crate::streams;
+use crate::streams::{self, StreamSummary};
 use crate::target::{
     OnConflict, RequestedStream, StreamEnd, Target, TargetError, TargetErrorKind, TargetRequest,
     Verification, Written,
 };
-use copy::copy;
+use copy::{copy, wanted_chunks};
 use futures::stream::TryStreamExt as _;
 use icecore_format::record::DecodeError;
 use icecore_format::snapshot::Snapshot;
 use icecore_format::tree::{TreeContent, TreeNode};
 use icecore_format::{ChunkId, ChunkKind};
+use std::sync::Arc;
 
 /// What to restore, and how.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,8 @@ pub struct RestoreOptions {
     pub on_conflict: Option<OnConflict>,
     /// How what was written is verified.
     pub verification: Verification,
+    /// Which events, if the snapshot's log is cut at a point.
+    pub cut: Option<Arc<Cut>>,
 }
 
 impl RestoreOptions {
@@ -71,6 +74,10 @@ pub struct RestoreReport {
     pub streams: Vec<RestoredStream>,
     /// What the target wrote, and how it was found to be the same.
     pub written: Written,
+    /// How long events were copied, in nanoseconds.
+    pub copy_nanoseconds: i64,
+    /// How long the target took to complete, verify and show what was copied, in nanoseconds.
+    pub complete_nanoseconds: i64,
 }
 
 /// What a restore would do.
@@ -147,13 +154,14 @@ pub async fn plan(
 ) -> Result<RestorePlan, RestoreError> {
     let chunks = repository.chunks().await?;
     let (events, streams, _) = expected(&chunks, snapshot, options).await?;
+    if let Some(cut) = options.cut.as_ref().filter(|_| options.is_whole()) {
+        return Ok(RestorePlan { events, streams, record_bytes: cut.record_bytes });
+    }
     let root = snapshot.event_log.clone().unwrap_or_default();
     let mut record_bytes = 0;
-    let log = LogReader::new(chunks);
-    let mut parts = std::pin::pin!(log.parts(&root));
-    while let Some(part) = parts.try_next().await? {
-        let chunks = part.chunks_of(&options.streams).await?;
-        record_bytes += chunks.iter().map(|chunk| u64::from(chunk.record_bytes)).sum::<u64>();
+    let mut wanted = std::pin::pin!(wanted_chunks(&chunks, &root, options));
+    while let Some((placed, _)) = wanted.try_next().await? {
+        record_bytes += u64::from(placed.chunk.record_bytes);
     }
     Ok(RestorePlan { events, streams, record_bytes })
 }
@@ -179,6 +187,7 @@ pub async fn restore(
         files: read_files(&chunks, snapshot.tree).await?,
         overwrite: options.overwrite,
         whole: options.is_whole(),
+        is_cut: options.cut.as_ref().is_some_and(|cut| cut.left_out > 0),
         on_conflict: options.on_conflict,
         streams: requested,
         verification: options.verification,
@@ -196,6 +205,8 @@ pub async fn restore(
         events -= skipped.events;
         streams -= 1;
     }
+    let clock = &repository.environment.clock;
+    let began = clock.now();
     let copied = copy(repository, &chunks, snapshot, &mut *writer, options, monitor).await;
     let end = match copied {
         Ok((restored, end)) if restored == events => end,
@@ -207,7 +218,10 @@ pub async fn restore(
             return Err(RestoreError { step, outcome: Some(writer.abandon().await) });
         }
     };
+    let copied = clock.now();
+    let completing = monitor.task("completing and verifying");
     let written = writer.finish(end).await?;
+    drop(completing);
     if written.events != events {
         let step = RestoreStep::Miscounted { restored: written.events, expected: events };
         return Err(step.into());
@@ -217,6 +231,8 @@ pub async fn restore(
         streams_restored: streams,
         streams: outcomes,
         written,
+        copy_nanoseconds: copied.0.saturating_sub(began.0),
+        complete_nanoseconds: clock.now().0.saturating_sub(copied.0),
     })
 }
 
@@ -238,9 +254,14 @@ async fn expected(
     options: &RestoreOptions,
 ) -> Result<(u64, u64, Vec<RequestedStream>), RestoreError> {
     if options.is_whole() {
-        return Ok((snapshot.counts.events, snapshot.counts.streams, Vec::new()));
+        let counts = (snapshot.counts.events, snapshot.counts.streams);
+        let (events, streams) = options.cut.as_ref().map_or(counts, |it| (it.events, it.streams));
+        return Ok((events, streams, Vec::new()));
     }
-    let found = streams::streams_in(chunks, snapshot, &options.streams).await?;
+    let found: Vec<StreamSummary> = match &options.cut {
+        None => streams::streams_in(chunks, snapshot, &options.streams).await?,
+        Some(cut) => copy::streams_of_cut(chunks, snapshot, options, cut).await?,
+    };
     let (events, streams) = (found.iter().map(|stream| stream.events).sum(), found.len() as u64);
     match streams {
         0 if !options.streams.is_all() => return Err(RestoreStep::NoStream.into()),
@@ -258,7 +279,7 @@ async fn expected(
 }
 
 /// The named contents below a tree's root.
-async fn read_files(
+pub(crate) async fn read_files(
     chunks: &ChunkReader,
     tree: Option<ChunkId>,
 ) -> Result<Vec<SourceFile>, ReadError> {

@@ -61,6 +61,17 @@ impl StreamSelection {
         Ok(Self { chosen: Some(Arc::new(chosen)), ..Self::default() })
     }
 
+    /// The streams with these ids, to the letter: none if there is none.
+    pub(crate) fn of_ids(named: BTreeSet<String>) -> Self {
+        let chosen = Chosen {
+            recorded: recorded_ids(&named),
+            patterns: Vec::new(),
+            set: GlobSet::empty(),
+            named,
+        };
+        Self { chosen: Some(Arc::new(chosen)), ..Self::default() }
+    }
+
     /// The same without these streams.
     #[must_use]
     pub fn without<'a>(&self, streams: impl IntoIterator<Item = &'a String>) -> Self {

@@ -10,6 +10,7 @@ use icecore_format::{ChunkId, DecodeError};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::recover::ChunkFilter;
 use crate::selection::StreamSelection;
 
 /// Somewhere to restore events to.
@@ -38,6 +39,9 @@ pub struct TargetRequest {
     /// Whether all of the source is restored as it was: no stream left out, none renamed, none
     /// beside others.
     pub whole: bool,
+    /// Whether events of the snapshot are left out since they are beyond a point: what it has beside
+    /// its events is then of a later state.
+    pub is_cut: bool,
     /// What becomes of streams that are there already, if the user said so. Only for targets that
     /// take streams beside others.
     pub on_conflict: Option<OnConflict>,
@@ -167,6 +171,8 @@ pub struct EventChunk {
     pub payload_chunks: HashMap<ChunkId, Bytes>,
     /// Which of its events are wanted.
     pub streams: StreamSelection,
+    /// Which of these, if some are beyond a point.
+    pub filter: Option<ChunkFilter>,
     /// What the streams are to be called instead.
     pub rename: Option<String>,
 }
@@ -199,14 +205,16 @@ impl EventChunk {
         let empty = Beside::default();
         let beside = self.beside.as_ref().unwrap_or(&empty);
         let (mut forms, mut pieces) = beside.forms(self.first_position);
-        for body in records(&self.records)? {
+        for (number, body) in records(&self.records)?.enumerate() {
             let mut event = Event::decode_body(body?)?;
             let form = forms.next_form();
             let own_pieces = match form.template {
                 Some(template) => template.take_pieces(&mut pieces)?,
                 None => Pieces::new(&[]),
             };
-            if !self.streams.includes(event.stream) {
+            let is_in =
+                |filter: &ChunkFilter| filter.includes(&event, form.position, number as u64);
+            if !self.streams.includes(event.stream) || !self.filter.as_ref().is_none_or(is_in) {
                 continue;
             }
             let gathered;

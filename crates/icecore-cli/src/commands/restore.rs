@@ -12,7 +12,7 @@ use icecore::Monitor;
 use icecore::restore::{RestoreOptions, RestorePlan, RestoreReport, RestoredStream, plan, restore};
 use icecore::selection::StreamSelection;
 use icecore::snapshots;
-use icecore::target::{OnConflict, StreamEnd, Verification};
+use icecore::target::{OnConflict, StreamEnd, Target, Verification, Written};
 use icecore_format::snapshot::Snapshot;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -36,12 +36,19 @@ all streams, and leaves out what is of the whole store, such as consumers' check
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: SnapshotArgument,
+    #[command(flatten)]
+    destination: Destination,
+}
+
+/// Where to, and what becomes of what is there.
+#[derive(Debug, Args)]
+pub(crate) struct Destination {
     #[arg(long, value_name = "TARGET")]
     #[arg(
         help = "Where to: postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on \
                   standard output"
     )]
-    target: OsString,
+    pub(crate) target: OsString,
     /// Only streams that match, such as order-17 or 'order-*'; may be given again
     #[arg(long = "stream", value_name = "PATTERN")]
     streams: Vec<String>,
@@ -59,7 +66,7 @@ pub(crate) struct Arguments {
     verify: VerifyArgument,
     /// Say what would be restored, and write nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Replace what is at the target
     #[arg(long)]
     overwrite: bool,
@@ -126,32 +133,16 @@ struct PlanSummary<'a> {
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), CommandError> {
     let began = Instant::now();
-    let locator = Locator::parse(&arguments.target)?;
-    if arguments.rename.as_deref() == Some("") {
-        return Err(CommandError::Usage("--as is empty".to_owned()));
-    }
-    let place = locator.target(arguments.namespace.as_deref())?;
-    let options = RestoreOptions {
-        streams: StreamSelection::new(arguments.streams)?,
-        rename: arguments.rename,
-        overwrite: arguments.overwrite,
-        on_conflict: arguments.on_conflict.map(OnConflict::from),
-        verification: match arguments.verify {
-            VerifyArgument::Hashes => Verification::Hashes,
-            VerifyArgument::Full => Verification::ReadBack,
-        },
-    };
-    let output = &context.output;
-    if locator.is_standard_stream() && !arguments.dry_run {
-        output.leave_stdout_to_data();
-    }
+    let destination = arguments.destination;
+    let Place { locator, target: place, options } = destination.place(context)?;
     let repository = context.open().await?;
     let state = repository.state().await;
     let which = &arguments.which;
     let found = snapshots::find(&state, &which.snapshot, which.source.as_deref())?;
     let snapshot = &found.snapshot;
     let target = locator.to_string();
-    if arguments.dry_run {
+    let output = &context.output;
+    if destination.dry_run {
         let plan = plan(&repository, snapshot, &options).await?;
         print_plan(&plan, snapshot, &target, output);
         return Ok(());
@@ -164,6 +155,39 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     };
     print_report(&report, snapshot, &target, began.elapsed().as_secs_f64(), output);
     Ok(())
+}
+
+/// Where to, understood.
+pub(crate) struct Place {
+    pub(crate) locator: Locator,
+    pub(crate) target: Box<dyn Target>,
+    pub(crate) options: RestoreOptions,
+}
+
+impl Destination {
+    /// Understands it, before anything is opened. From here on standard output may be the target.
+    pub(crate) fn place(&self, context: &Context) -> Result<Place, CommandError> {
+        let locator = Locator::parse(&self.target)?;
+        if self.rename.as_deref() == Some("") {
+            return Err(CommandError::Usage("--as is empty".to_owned()));
+        }
+        let target = locator.target(self.namespace.as_deref())?;
+        let options = RestoreOptions {
+            streams: StreamSelection::new(self.streams.clone())?,
+            rename: self.rename.clone(),
+            overwrite: self.overwrite,
+            on_conflict: self.on_conflict.map(OnConflict::from),
+            verification: match self.verify {
+                VerifyArgument::Hashes => Verification::Hashes,
+                VerifyArgument::Full => Verification::ReadBack,
+            },
+            cut: None,
+        };
+        if locator.is_standard_stream() && !self.dry_run {
+            context.output.leave_stdout_to_data();
+        }
+        Ok(Place { locator, target, options })
+    }
 }
 
 fn print_plan(plan: &RestorePlan, snapshot: &Snapshot, target: &str, output: &Output) {
@@ -199,12 +223,7 @@ fn print_report(
 ) {
     let written = &report.written;
     if output.is_json() {
-        for stream in &report.streams {
-            let RestoredStream { source, stream, events, end } = stream;
-            let (stream_id, target_stream_id, outcome) = (source, stream, outcome(*end));
-            let body = StreamView { stream_id, target_stream_id, events: *events, outcome };
-            output.message("stream", body);
-        }
+        list_streams(&report.streams, output);
         output.message(
             "summary",
             Summary {
@@ -229,6 +248,20 @@ fn print_report(
         table::duration(seconds),
     ));
     print_streams(&report.streams, output);
+    print_verified(written, output);
+}
+
+/// Tells programs how each of the streams ended that were chosen.
+pub(crate) fn list_streams(streams: &[RestoredStream], output: &Output) {
+    for RestoredStream { source, stream, events, end } in streams {
+        let (stream_id, target_stream_id, outcome) = (source, stream, outcome(*end));
+        let body = StreamView { stream_id, target_stream_id, events: *events, outcome };
+        output.message("stream", body);
+    }
+}
+
+/// Tells a person how the target was verified, and what to know of it.
+pub(crate) fn print_verified(written: &Written, output: &Output) {
     output.report(match written.verified {
         Some(Verification::ReadBack) => {
             "  verified: the target was read back and is what the snapshot holds"
@@ -244,7 +277,7 @@ fn print_report(
 }
 
 /// Tells how each of the streams ended that were chosen, if they are few.
-fn print_streams(streams: &[RestoredStream], output: &Output) {
+pub(crate) fn print_streams(streams: &[RestoredStream], output: &Output) {
     for RestoredStream { source, stream, events, end } in streams.iter().take(STREAMS_TOLD_MAX) {
         let renamed = if source == stream { String::new() } else { format!(" as {stream}") };
         let (outcome, events) = (outcome(*end), table::counted(*events, "event", "events"));

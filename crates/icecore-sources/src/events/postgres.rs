@@ -21,12 +21,14 @@ mod schemas;
 mod source;
 mod statements;
 mod target;
+mod ties;
 mod token;
 mod value;
 
 pub use schemas::TableMapping;
-pub use source::{PostgresSource, SchemaChoice};
+pub use source::{KIND, PostgresSource, SchemaChoice};
 pub use target::PostgresTarget;
+pub use ties::ties;
 
 #[cfg(test)]
 mod tests;

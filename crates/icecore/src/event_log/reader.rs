@@ -3,10 +3,10 @@
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
 use crate::selection::StreamSelection;
-use futures::stream::{self, Stream, StreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use icecore_format::event::{Event, records};
 use icecore_format::event_log::{
-    EventLogRoot, LogNode, PageRef, Segment, SegmentChunk, StreamEntry, StreamPage, Subtree,
+    EventLogRoot, LogNode, PageRef, Segment, SegmentChunk, Span, StreamEntry, StreamPage, Subtree,
 };
 use icecore_format::record::DecodeError;
 use icecore_format::{ChunkId, ChunkKind};
@@ -25,6 +25,32 @@ pub(crate) struct PartReader {
     part: Part,
 }
 
+/// A part, and where it is in its log.
+#[derive(Clone)]
+pub(crate) struct PlacedPart {
+    /// How many parts are before it.
+    pub(crate) number: usize,
+    /// How many events are before it.
+    pub(crate) first_ordinal: u64,
+    /// Its events.
+    pub(crate) events: u64,
+    /// What it spans.
+    pub(crate) span: Span,
+    /// The part.
+    pub(crate) part: PartReader,
+}
+
+/// A chunk, and where it is in its log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlacedChunk {
+    /// How many chunks of its part are before it.
+    pub(crate) number: usize,
+    /// How many events of its log are before it.
+    pub(crate) first_ordinal: u64,
+    /// The chunk.
+    pub(crate) chunk: SegmentChunk,
+}
+
 #[derive(Clone)]
 enum Part {
     Segment(ChunkId, Segment),
@@ -41,6 +67,27 @@ impl LogReader {
         &self,
         root: &EventLogRoot,
     ) -> impl Stream<Item = Result<PartReader, ReadError>> + Send + use<> {
+        self.placed_parts(root).map_ok(|placed| placed.part)
+    }
+
+    /// The parts of a log from left to right, each with its place and what it spans.
+    pub(crate) fn placed_parts(
+        &self,
+        root: &EventLogRoot,
+    ) -> impl Stream<Item = Result<PlacedPart, ReadError>> + Send + use<> {
+        let mut next = (0, 0);
+        self.spanned_parts(root).map_ok(move |(span, part)| {
+            let (number, first_ordinal) = next;
+            let events: u64 = part.chunks().iter().map(|chunk| u64::from(chunk.events)).sum();
+            next = (number + 1, first_ordinal + events);
+            PlacedPart { number, first_ordinal, events, span, part }
+        })
+    }
+
+    fn spanned_parts(
+        &self,
+        root: &EventLogRoot,
+    ) -> impl Stream<Item = Result<(Span, PartReader), ReadError>> + Send + use<> {
         // What is still to be gone through, the next at the end.
         let pending: Vec<Subtree> = root.peaks.iter().chain(&root.open).rev().copied().collect();
         let reader = self.clone();
@@ -50,14 +97,14 @@ impl LogReader {
                 while let Some(subtree) = pending.pop() {
                     if subtree.height == 0 {
                         let segment = reader.segment(subtree.id).await?;
-                        return Ok(Some((segment, pending)));
+                        return Ok(Some(((subtree.span, segment), pending)));
                     }
                     pending.extend(reader.children(&subtree).await?.into_iter().rev());
                 }
                 Ok(None)
             }
         });
-        let tail = (!root.tail.is_empty()).then(|| Ok(self.tail(root)));
+        let tail = (!root.tail.is_empty()).then(|| Ok((root.tail_span, self.tail(root))));
         segments.chain(stream::iter(tail))
     }
 
@@ -103,28 +150,35 @@ impl PartReader {
         }
     }
 
-    /// The chunks that may hold events of the wanted streams, in order: exactly those in a segment,
-    /// and all of a tail, which is short.
-    pub(crate) async fn chunks_of(
-        &self,
-        streams: &StreamSelection,
-    ) -> Result<Vec<SegmentChunk>, ReadError> {
-        let Part::Segment(id, segment) = &self.part else { return Ok(self.chunks().to_vec()) };
+    /// For each of its chunks, whether it may hold events of the wanted streams: exactly those in a
+    /// segment, and all of a tail, which is short.
+    async fn are_wanted(&self, streams: &StreamSelection) -> Result<Vec<bool>, ReadError> {
+        let Part::Segment(_, segment) = &self.part else {
+            return Ok(vec![true; self.chunks().len()]);
+        };
         if streams.is_all() {
-            return Ok(segment.chunks.clone());
+            return Ok(vec![true; segment.chunks.len()]);
         }
-        let mut wanted = vec![false; segment.chunks.len()];
-        for entry in self.listed(segment, streams).await? {
-            for chunk in entry.chunk_indices() {
-                let wanted = usize::try_from(chunk)
-                    .ok()
-                    .and_then(|chunk| wanted.get_mut(chunk))
-                    .ok_or_else(|| malformed(*id, "a chunk beyond its segment"))?;
-                *wanted = true;
+        self.are_of(&self.listed(segment, streams).await?)
+    }
+
+    /// For each of its chunks, whether it holds events of these streams, which its directory lists.
+    pub(crate) fn are_of<'a>(
+        &self,
+        entries: impl IntoIterator<Item = &'a StreamEntry>,
+    ) -> Result<Vec<bool>, ReadError> {
+        let mut wanted = vec![false; self.chunks().len()];
+        for chunk in entries.into_iter().flat_map(StreamEntry::chunk_indices) {
+            let place = usize::try_from(chunk).ok().and_then(|chunk| wanted.get_mut(chunk));
+            match (place, &self.part) {
+                (Some(is_wanted), _) => *is_wanted = true,
+                (None, Part::Segment(id, _)) => {
+                    return Err(malformed(*id, "a chunk beyond its segment"));
+                }
+                (None, Part::Tail(_)) => {}
             }
         }
-        let chunks = segment.chunks.iter().zip(wanted);
-        Ok(chunks.filter_map(|(chunk, wanted)| wanted.then_some(*chunk)).collect())
+        Ok(wanted)
     }
 
     /// What it has of each wanted stream, sorted by stream.
@@ -205,6 +259,33 @@ impl PartReader {
             }
         }
         Ok(streams.into_values().collect())
+    }
+}
+
+impl PlacedPart {
+    /// Whether a directory lists its streams; if not, its chunks have to be looked at.
+    pub(crate) fn has_directory(&self) -> bool {
+        matches!(self.part.part, Part::Segment(..))
+    }
+
+    /// Its chunks that may hold events of the wanted streams, in order.
+    pub(crate) async fn chunks_of(
+        &self,
+        streams: &StreamSelection,
+    ) -> Result<Vec<PlacedChunk>, ReadError> {
+        Ok(self.chunks_that(&self.part.are_wanted(streams).await?))
+    }
+
+    /// Its chunks that are wanted, in order.
+    pub(crate) fn chunks_that(&self, are_wanted: &[bool]) -> Vec<PlacedChunk> {
+        let mut next = self.first_ordinal;
+        let chunks = self.part.chunks().iter().enumerate().map(|(number, chunk)| {
+            let first_ordinal = next;
+            next += u64::from(chunk.events);
+            PlacedChunk { number, first_ordinal, chunk: *chunk }
+        });
+        let wanted = chunks.zip(are_wanted).filter(|(_, is_wanted)| **is_wanted);
+        wanted.map(|(chunk, _)| chunk).collect()
     }
 }
 

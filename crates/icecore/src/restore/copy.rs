@@ -5,11 +5,13 @@ use super::{RestoreOptions, RestoreStep};
 use crate::chunks::ChunkReader;
 use crate::environment::Environment;
 use crate::error::ReadError;
-use crate::event_log::LogReader;
+use crate::event_log::{LogReader, PlacedChunk};
 use crate::monitor::{Counter, Monitor};
 use crate::pipeline::Pipeline;
+use crate::recover::{ChunkCut, ChunkFilter, Cut, read, visit};
 use crate::repository::Repository;
 use crate::selection::StreamSelection;
+use crate::streams::StreamSummary;
 use crate::target::{Encoded, EventChunk, EventEncoder, EventWriter, RestoreEnd};
 use futures::stream::{self, Stream, TryStreamExt as _};
 use icecore_format::event::{Beside, Event, Payload, records};
@@ -17,7 +19,7 @@ use icecore_format::event_log::{EventLogRoot, SegmentChunk};
 use icecore_format::record::DecodeError;
 use icecore_format::snapshot::Snapshot;
 use icecore_format::{ChunkId, ChunkKind};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -41,16 +43,19 @@ pub(super) async fn copy(
         encoder: writer.encoder(),
         options: options.clone(),
     };
-    monitor.count(Counter::BytesExpected, root.span().record_bytes);
+    let cut_bytes = options.cut.as_ref().map(|cut| cut.record_bytes);
+    let expected = cut_bytes.unwrap_or_else(|| root.span().record_bytes);
+    monitor.count(Counter::BytesExpected, expected);
 
     let parallelism = repository.environment.executor.parallelism();
     let mut copying = Pipeline::new(PIECES_PER_JOB * parallelism + 1);
     let mut written = Written { writer, monitor, events: 0 };
     let mut wanted = std::pin::pin!(wanted_chunks(chunks, &root, options));
-    while let Some(chunk) = wanted.try_next().await? {
+    while let Some((placed, filter)) = wanted.try_next().await? {
+        let chunk = placed.chunk;
         // A large payload is held as its chunks, in one piece, and encoded.
         let bytes = u64::from(chunk.record_bytes) + 3 * chunk.payload_bytes;
-        copying.begin(bytes, copier.encode(chunk));
+        copying.begin(bytes, copier.encode(chunk, filter));
         while copying.is_full() {
             written.take(copying.next().await).await?;
         }
@@ -58,7 +63,8 @@ pub(super) async fn copy(
     while written.take(copying.next().await).await? {}
     let events = written.events;
 
-    let epilogue = match root.epilogue {
+    let has_end = options.cut.as_ref().is_none_or(|cut| cut.left_out == 0);
+    let epilogue = match root.epilogue.filter(|_| has_end) {
         Some(id) => chunks.read(ChunkKind::Beside, id).await?.into(),
         None => Vec::new(),
     };
@@ -90,22 +96,86 @@ impl Written<'_> {
     }
 }
 
-/// The chunks that hold wanted events, in order.
-fn wanted_chunks(
+/// The chunks that hold wanted events, in order; each with what tells these from others that are
+/// beyond a point, if it has such.
+pub(super) fn wanted_chunks(
     chunks: &ChunkReader,
     root: &EventLogRoot,
     options: &RestoreOptions,
-) -> impl Stream<Item = Result<SegmentChunk, RestoreStep>> + Send + use<> {
-    let streams = options.streams.clone();
+) -> impl Stream<Item = Result<(PlacedChunk, Option<ChunkFilter>), RestoreStep>> + Send + use<> {
+    let (streams, cut) = (options.streams.clone(), options.cut.clone());
     LogReader::new(chunks.clone())
-        .parts(root)
+        .placed_parts(root)
         .and_then(move |part| {
-            let streams = streams.clone();
-            async move { part.chunks_of(&streams).await }
+            let (streams, cut) = (streams.clone(), cut.clone());
+            async move {
+                let mut wanted = Vec::new();
+                for placed in part.chunks_of(&streams).await? {
+                    match &cut {
+                        None => wanted.push((placed, None)),
+                        Some(cut) => match cut.of_chunk(part.number, placed.number) {
+                            ChunkCut::Whole => wanted.push((placed, None)),
+                            ChunkCut::Some => wanted.push((placed, Some(cut.filter(&placed)))),
+                            ChunkCut::Out => {}
+                        },
+                    }
+                }
+                Ok(wanted)
+            }
         })
         .map_ok(|chunks| stream::iter(chunks.into_iter().map(Ok::<_, ReadError>)))
         .try_flatten()
         .map_err(RestoreStep::from)
+}
+
+/// What is in of each of the chosen streams of a log that is cut, sorted by id.
+pub(super) async fn streams_of_cut(
+    chunks: &ChunkReader,
+    snapshot: &Snapshot,
+    options: &RestoreOptions,
+    cut: &Cut,
+) -> Result<Vec<StreamSummary>, RestoreStep> {
+    let root = snapshot.event_log.clone().unwrap_or_default();
+    let mut streams = BTreeMap::<String, StreamSummary>::new();
+    let mut add = |stream: &str, events: u64, first: u64, last: u64| {
+        if let Some(known) = streams.get_mut(stream) {
+            known.events += events;
+            known.first_version = known.first_version.min(first);
+            known.last_version = known.last_version.max(last);
+        } else {
+            let (stream, first_version, last_version) = (stream.to_owned(), first, last);
+            let summary =
+                StreamSummary { stream: stream.clone(), events, first_version, last_version };
+            streams.insert(stream, summary);
+        }
+    };
+    let mut parts = std::pin::pin!(LogReader::new(chunks.clone()).placed_parts(&root));
+    while let Some(part) = parts.try_next().await? {
+        if cut.is_whole(part.number) {
+            for entry in part.part.streams(&options.streams).await? {
+                add(&entry.stream, entry.events, entry.first_version, entry.last_version);
+            }
+            continue;
+        }
+        for placed in part.chunks_of(&options.streams).await? {
+            if cut.of_chunk(part.number, placed.number) == ChunkCut::Out {
+                continue;
+            }
+            let filter = cut.filter(&placed);
+            let (records, beside) = read(chunks, placed).await?;
+            visit(&records, beside.as_ref(), placed, |event, position, ordinal| {
+                let number = ordinal - placed.first_ordinal;
+                if options.streams.includes(event.stream)
+                    && filter.includes(event, position, number)
+                {
+                    add(event.stream, 1, event.version, event.version);
+                }
+                true
+            })
+            .map_err(|source| ReadError::ChunkMalformed { id: placed.chunk.records, source })?;
+        }
+    }
+    Ok(streams.into_values().collect())
 }
 
 /// Reads chunks of events and has them encoded.
@@ -122,10 +192,11 @@ impl Copier {
     fn encode(
         &self,
         chunk: SegmentChunk,
+        filter: Option<ChunkFilter>,
     ) -> impl Future<Output = Result<(Encoded, u64), RestoreStep>> + Send + use<> {
         let copier = self.clone();
         async move {
-            let chunk = copier.read(chunk).await?;
+            let chunk = copier.read(chunk, filter).await?;
             let Self { environment, encoder, .. } = copier;
             let record_bytes = chunk.records.len() as u64;
             let encoded = environment.compute(move || encoder.encode(&chunk)).await?;
@@ -133,7 +204,11 @@ impl Copier {
         }
     }
 
-    async fn read(&self, chunk: SegmentChunk) -> Result<EventChunk, ReadError> {
+    async fn read(
+        &self,
+        chunk: SegmentChunk,
+        filter: Option<ChunkFilter>,
+    ) -> Result<EventChunk, ReadError> {
         let malformed = |id| move |source| ReadError::ChunkMalformed { id, source };
         let read_beside = async {
             match chunk.beside {
@@ -158,6 +233,7 @@ impl Copier {
             first_position: chunk.position,
             payload_chunks,
             streams: self.options.streams.clone(),
+            filter,
             rename: self.options.rename.clone(),
         })
     }

@@ -24,7 +24,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What the kind of these sources is.
-pub(super) const KIND: &str = "postgres";
+pub const KIND: &str = "postgres";
 
 /// How many connections copy events out at the same time.
 const CONNECTIONS: usize = 2;

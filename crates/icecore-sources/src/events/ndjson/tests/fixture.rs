@@ -72,6 +72,7 @@ pub(super) fn chunk(batch: &EventBatch) -> EventChunk {
         first_position,
         payload_chunks: HashMap::new(),
         streams: StreamSelection::default(),
+        filter: None,
         rename: None,
     }
 }

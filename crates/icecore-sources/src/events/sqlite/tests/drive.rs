@@ -170,6 +170,7 @@ pub(super) async fn restore_as(
             first_position: chunk.first_position,
             payload_chunks: HashMap::new(),
             streams: how.streams.clone(),
+            filter: None,
             rename: how.rename.clone(),
         });
         let written = match rows {

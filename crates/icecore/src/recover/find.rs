@@ -1,0 +1,159 @@
+//! Finding an event in the states of a source: the earliest that has it.
+//!
+//! Within one history a state has all that the ones before had. So the newest of each history tells
+//! whether any has an event, and the earliest is found by halves. Chunks that were searched are not
+//! searched again: states share most of them.
+
+use super::cut::CutError;
+use super::look::{read, visit};
+use super::mark::is_id;
+use super::state::State;
+use crate::chunks::ChunkReader;
+use crate::environment::Environment;
+use crate::error::ReadError;
+use crate::event_log::{LogReader, PlacedChunk};
+use crate::monitor::Monitor;
+use crate::pipeline::Pipeline;
+use crate::selection::StreamSelection;
+use futures::stream::TryStreamExt as _;
+use icecore_format::ChunkId;
+use icecore_format::event::Event;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Chunks that are searched at once, for each job that the pool runs at once.
+const SEARCHES_PER_JOB: usize = 4;
+
+/// The event that is looked for.
+#[derive(Clone, Debug)]
+pub(super) enum Sought {
+    Id(String),
+    Version(String, u64),
+}
+
+impl Sought {
+    fn is(&self, event: &Event<'_>) -> bool {
+        match self {
+            Self::Id(id) => is_id(event.id, id),
+            Self::Version(stream, version) => event.version == *version && event.stream == stream,
+        }
+    }
+
+    /// The streams that it may be in.
+    fn streams(&self) -> StreamSelection {
+        match self {
+            Self::Id(_) => StreamSelection::default(),
+            Self::Version(stream, _) => StreamSelection::of_ids([stream.clone()].into()),
+        }
+    }
+}
+
+/// Where an event was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) stream: String,
+    pub(super) version: u64,
+    pub(super) position: Option<u64>,
+    pub(super) ordinal: u64,
+}
+
+/// Looks for an event.
+pub(super) struct Finder<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) chunks: &'a ChunkReader,
+    pub(super) monitor: &'a Monitor,
+    pub(super) sought: Sought,
+    /// Chunks that do not have it.
+    pub(super) without: HashSet<ChunkId>,
+}
+
+impl Finder<'_> {
+    /// The first of the states that has it, and where.
+    pub(super) async fn first(
+        &mut self,
+        states: &[State],
+    ) -> Result<Option<(usize, Found)>, CutError> {
+        let mut start = 0;
+        for history in states.chunk_by(|one, next| one.epoch() == next.epoch()) {
+            let newest = start + history.len() - 1;
+            if let Some(found) = self.find(states, newest).await? {
+                let mut best = (newest, found);
+                let mut lowest = start;
+                while lowest < best.0 {
+                    let middle = lowest.midpoint(best.0);
+                    match self.find(states, middle).await? {
+                        Some(found) => best = (middle, found),
+                        None => lowest = middle + 1,
+                    }
+                }
+                return Ok(Some(best));
+            }
+            start += history.len();
+        }
+        Ok(None)
+    }
+
+    /// Where a state has it.
+    async fn find(&mut self, states: &[State], number: usize) -> Result<Option<Found>, CutError> {
+        let Some(state) = states.get(number) else { return Ok(None) };
+        let streams = self.sought.streams();
+        let mut parts =
+            std::pin::pin!(LogReader::new(self.chunks.clone()).placed_parts(&state.log()));
+        while let Some(part) = parts.try_next().await? {
+            self.monitor.stop_point()?;
+            let mut chunks = part.chunks_of(&streams).await?;
+            chunks.retain(|placed| !self.without.contains(&placed.chunk.records));
+            if let Some(found) = self.search(&chunks).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn search(&mut self, chunks: &[PlacedChunk]) -> Result<Option<Found>, CutError> {
+        let parallelism = self.environment.executor.parallelism();
+        let mut searching = Pipeline::new(SEARCHES_PER_JOB * parallelism + 1);
+        let mut waiting = chunks.iter();
+        let mut searched = chunks.iter();
+        loop {
+            while !searching.is_full()
+                && let Some(placed) = waiting.next()
+            {
+                let bytes = u64::from(placed.chunk.record_bytes);
+                searching.begin(bytes, self.search_one(*placed));
+            }
+            let (Some(found), Some(placed)) = (searching.next().await, searched.next()) else {
+                return Ok(None);
+            };
+            self.monitor.stop_point()?;
+            if let Some(found) = found? {
+                return Ok(Some(found));
+            }
+            self.without.insert(placed.chunk.records);
+        }
+    }
+
+    fn search_one(
+        &self,
+        placed: PlacedChunk,
+    ) -> impl Future<Output = Result<Option<Found>, ReadError>> + Send + use<> {
+        let (chunks, environment) = (self.chunks.clone(), self.environment.clone());
+        let sought = Arc::new(self.sought.clone());
+        async move {
+            let (records, beside) = read(&chunks, placed).await?;
+            let searched = environment.compute(move || {
+                let mut found = None;
+                visit(&records, beside.as_ref(), placed, |event, position, ordinal| {
+                    if sought.is(event) {
+                        let (stream, version) = (event.stream.to_owned(), event.version);
+                        found = Some(Found { stream, version, position, ordinal });
+                    }
+                    found.is_none()
+                })?;
+                Ok(found)
+            });
+            let id = placed.chunk.records;
+            searched.await.map_err(|source| ReadError::ChunkMalformed { id, source })
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A look at the events of one chunk: what a filter leaves in, and what it shows of streams. All of it
+//! is CPU work for the pool.
+
+use super::extents::Extent;
+use super::filter::{Filter, StreamKey, Verdict};
+use super::mark::Extreme;
+use crate::chunks::ChunkReader;
+use crate::environment::Environment;
+use crate::error::ReadError;
+use crate::event_log::PlacedChunk;
+use crate::selection::StreamSelection;
+use bytes::Bytes;
+use icecore_format::ChunkKind;
+use icecore_format::Timestamp;
+use icecore_format::event::{Beside, Event, records};
+use icecore_format::record::DecodeError;
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::sync::Arc;
+
+/// What was seen of events, one by one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    /// Events that are in.
+    pub(crate) events: u64,
+    /// Events that are not beyond the point and have to be out.
+    pub(crate) moved: u64,
+    /// Events of the chosen streams.
+    pub(crate) seen: u64,
+    /// The earliest time of an event that was moved.
+    pub(crate) first_moved: Option<Timestamp>,
+    pub(crate) newest: Extreme,
+    pub(crate) first_out: Extreme,
+    /// Whether the event that was asked for is in.
+    pub(crate) has_asked: bool,
+}
+
+impl Tally {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.events += other.events;
+        self.moved += other.moved;
+        self.seen += other.seen;
+        self.first_moved = self.first_moved.into_iter().chain(other.first_moved).min();
+        self.newest.merge(true, other.newest);
+        self.first_out.merge(false, other.first_out);
+        self.has_asked |= other.has_asked;
+    }
+}
+
+/// What was seen of a chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Look {
+    pub(crate) tally: Tally,
+    pub(crate) extents: Vec<(StreamKey, Extent)>,
+    /// Transactions of which something is out.
+    pub(crate) transactions_out: HashSet<u128>,
+}
+
+/// What looks at chunks; clones share it.
+#[derive(Clone)]
+pub(crate) struct Looker {
+    pub(crate) environment: Environment,
+    pub(crate) chunks: ChunkReader,
+    pub(crate) filter: Arc<Filter>,
+    pub(crate) streams: StreamSelection,
+}
+
+impl Looker {
+    /// Reads a chunk and looks at its events of the chosen streams.
+    pub(crate) fn look(
+        &self,
+        placed: PlacedChunk,
+    ) -> impl Future<Output = Result<Look, ReadError>> + Send + use<> {
+        let looker = self.clone();
+        async move {
+            let (records, beside) = read(&looker.chunks, placed).await?;
+            let Self { environment, filter, streams, .. } = looker;
+            let looked = environment
+                .compute(move || look(&records, beside.as_ref(), placed, &filter, &streams))
+                .await;
+            let id = placed.chunk.records;
+            looked.map_err(|source| ReadError::ChunkMalformed { id, source })
+        }
+    }
+}
+
+/// The records of a chunk, and what stands beside them.
+pub(crate) async fn read(
+    chunks: &ChunkReader,
+    placed: PlacedChunk,
+) -> Result<(Bytes, Option<Beside>), ReadError> {
+    let chunk = placed.chunk;
+    let read_beside = async {
+        match chunk.beside {
+            // Positions stand there.
+            Some(id) if chunk.position.is_some() => {
+                let bytes = chunks.read(ChunkKind::Beside, id).await?;
+                let beside = Beside::decode(&bytes, chunk.events);
+                beside.map(Some).map_err(|source| ReadError::ChunkMalformed { id, source })
+            }
+            _ => Ok(None),
+        }
+    };
+    futures::try_join!(chunks.read(ChunkKind::Events, chunk.records), read_beside)
+}
+
+/// Calls `visit` for each event of a chunk with its position and ordinal, as long as it is told to go on.
+pub(crate) fn visit(
+    bytes: &[u8],
+    beside: Option<&Beside>,
+    placed: PlacedChunk,
+    mut visit: impl FnMut(&Event<'_>, Option<u64>, u64) -> bool,
+) -> Result<(), DecodeError> {
+    let empty = Beside::default();
+    let (mut forms, _) = beside.unwrap_or(&empty).forms(placed.chunk.position);
+    let mut ordinal = placed.first_ordinal;
+    for body in records(bytes)? {
+        let event = Event::decode_body(body?)?;
+        if !visit(&event, forms.next_form().position, ordinal) {
+            break;
+        }
+        ordinal += 1;
+    }
+    Ok(())
+}
+
+fn look(
+    bytes: &[u8],
+    beside: Option<&Beside>,
+    placed: PlacedChunk,
+    filter: &Filter,
+    streams: &StreamSelection,
+) -> Result<Look, DecodeError> {
+    let mut look = Look::default();
+    let mut extents = HashMap::<StreamKey, Extent>::new();
+    visit(bytes, beside, placed, |event, position, ordinal| {
+        if streams.includes(event.stream) {
+            let key = filter.key(event);
+            let verdict = filter.verdict(event, position, ordinal, Some(key));
+            let is_in = verdict == Verdict::In;
+            extents.entry(key).or_default().add(Extent::of(event.version, is_in));
+            let tally = &mut look.tally;
+            tally.seen += 1;
+            if is_in {
+                tally.events += 1;
+                tally.newest.see(true, filter.limit, event, position, ordinal);
+                tally.has_asked |= filter
+                    .asked
+                    .as_ref()
+                    .is_some_and(|asked| event.stream == asked.0 && event.version == asked.1);
+            } else {
+                tally.first_out.see(false, filter.limit, event, position, ordinal);
+                look.transactions_out.extend(filter.transaction(event));
+            }
+            if verdict == Verdict::Moved {
+                tally.moved += 1;
+                let time = event.time.timestamp();
+                tally.first_moved = tally.first_moved.into_iter().chain(time).min();
+            }
+        }
+        true
+    })?;
+    look.extents = extents.into_iter().collect();
+    Ok(look)
+}

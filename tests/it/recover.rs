@@ -1,0 +1,275 @@
+//! Recovery to a point, from snapshots, over a store in memory: against an oracle that knows all events.
+
+use icecore::recover::{
+    PointError, RecoverError, RecoverPlan, RecoverRequest, RecoveryPoint, State, Ties, plan, states,
+};
+use icecore::restore::RestoreOptions;
+use icecore::selection::StreamSelection;
+use icecore::{Monitor, Repository};
+use icecore_format::Timestamp;
+use icecore_tests::Host;
+use icecore_tests::random::Dice;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Nanoseconds from 1970 to 2026-11-21T00:00:00Z.
+const MIDNIGHT: i64 = 1_795_219_200_000_000_000;
+
+#[derive(Clone, Debug)]
+struct Sample {
+    stream: String,
+    version: u64,
+    /// Seconds after midnight.
+    time: Option<i64>,
+    position: Option<u64>,
+    id: String,
+}
+
+impl Sample {
+    fn line(&self) -> String {
+        let Self { stream, version, time, position, id } = self;
+        let mut line =
+            format!("{{\"stream_id\":\"{stream}\",\"version\":{version},\"type\":\"Happened\"");
+        if let Some(position) = position {
+            write!(line, ",\"position\":{position}").unwrap();
+        }
+        if let Some(time) = time {
+            let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+            write!(line, ",\"recorded_at\":\"2026-11-21T{hour:02}:{minute:02}:{second:02}Z\"")
+                .unwrap();
+        }
+        writeln!(line, ",\"event_id\":\"{id}\",\"data\":{{\"text\":\"{id}{id}{id}\"}}}}").unwrap();
+        line
+    }
+}
+
+fn lines(samples: &[Sample]) -> String {
+    samples.iter().map(Sample::line).collect()
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp(MIDNIGHT + seconds * 1_000_000_000)
+}
+
+/// Events whose times and positions mostly grow, with versions that are out of order here and there.
+fn samples(dice: &mut Dice, events: u64, has_positions: bool) -> Vec<Sample> {
+    let mut versions = BTreeMap::<u64, u64>::new();
+    let jitter = 1 + dice.below(40);
+    let mut samples: Vec<Sample> = (0..events)
+        .map(|number| {
+            let stream = dice.below(12) * dice.below(3);
+            let version = versions.entry(stream).or_default();
+            *version += 1 + u64::from(dice.below(20) == 0);
+            let shifted = 1 + number + dice.below(jitter);
+            Sample {
+                stream: format!("order-{stream}"),
+                version: *version,
+                time: Some(10 * (1 + number + dice.below(jitter)) as i64),
+                position: has_positions.then_some(shifted),
+                id: format!("{:08x}-0000-7000-8000-{number:012x}", dice.below(1 << 32)),
+            }
+        })
+        .collect();
+    for _ in 0..dice.below(10) {
+        let (one, other) = (dice.below(events), dice.below(events));
+        samples.swap(one as usize, other as usize);
+    }
+    samples
+}
+
+/// What a cut leaves in: all that is not beyond, but for what follows in its stream what is.
+fn expected(samples: &[Sample], is_in: impl Fn(usize, &Sample) -> bool) -> Vec<Sample> {
+    let mut first_out = BTreeMap::<&str, u64>::new();
+    for (number, sample) in samples.iter().enumerate() {
+        if !is_in(number, sample) {
+            let first = first_out.entry(&sample.stream).or_insert(u64::MAX);
+            *first = sample.version.min(*first);
+        }
+    }
+    let within = samples.iter().enumerate().filter(|(number, sample)| {
+        let first_out = first_out.get(sample.stream.as_str());
+        is_in(*number, sample) && first_out.is_none_or(|first| sample.version <= *first)
+    });
+    within.map(|(_, sample)| sample.clone()).collect()
+}
+
+async fn request(repository: &Repository, point: RecoveryPoint) -> RecoverRequest {
+    let states = states(&repository.state().await, "source", None).unwrap();
+    let streams = StreamSelection::default();
+    RecoverRequest { states, point, streams, ties: |_, _| Ties::default() }
+}
+
+/// Recovers to NDJSON.
+async fn recovered(
+    host: &Host,
+    repository: &Repository,
+    request: &RecoverRequest,
+) -> Result<(String, RecoverPlan), RecoverError> {
+    let plan = plan(repository, request, &Monitor::default()).await?;
+    let options = plan.restore_options(request, &RestoreOptions::default());
+    let snapshot = &plan.state.snapshot;
+    let (bytes, report) = host.restore_with(repository, snapshot, &options).await?;
+    assert_eq!(report.events_restored, bytes.iter().filter(|byte| **byte == b'\n').count() as u64);
+    Ok((String::from_utf8(bytes).unwrap(), plan))
+}
+
+/// A repository of one source that was backed up as it grew, in chunks of few events.
+async fn grown(host: &Host, dice: &mut Dice, samples: &[Sample]) -> Repository {
+    let (_, repository) = host.init_small().await;
+    let backups = 1 + dice.below(9) as usize;
+    for backup in 1..=backups {
+        let known = &samples[..samples.len() * backup / backups];
+        host.back_up(&repository, lines(known)).await.unwrap();
+    }
+    repository
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cut_is_what_the_oracle_says() {
+    let host = Host::new();
+    for seed in 0..24 {
+        let dice = &mut Dice::new(seed);
+        let has_positions = dice.below(2) == 0;
+        let samples = samples(dice, 900, has_positions);
+        let repository = grown(&host, dice, &samples).await;
+        for _ in 0..6 {
+            let chosen = &samples[dice.below(samples.len() as u64) as usize];
+            let (point, is_in): (_, Box<dyn Fn(usize, &Sample) -> bool>) = match dice.below(4) {
+                0 if has_positions => {
+                    let last = chosen.position;
+                    let point = RecoveryPoint::Position(last.unwrap());
+                    (point, Box::new(move |_, sample| sample.position <= last))
+                }
+                0 | 1 => {
+                    let last = chosen.time.unwrap() + dice.below(20) as i64 - 10;
+                    let last =
+                        last.max(samples.iter().filter_map(|sample| sample.time).min().unwrap());
+                    let point = RecoveryPoint::Time(at(last));
+                    (point, Box::new(move |_, sample| sample.time <= Some(last)))
+                }
+                kind => {
+                    let point = if kind == 2 {
+                        RecoveryPoint::Event(chosen.id.clone())
+                    } else {
+                        let (stream, version) = (chosen.stream.clone(), chosen.version);
+                        RecoveryPoint::Version { stream, version }
+                    };
+                    let last = samples.iter().position(|sample| sample.id == chosen.id).unwrap();
+                    let chosen = chosen.clone();
+                    let is_in = move |number: usize, sample: &Sample| {
+                        let is_before = match chosen.position {
+                            Some(last) => sample.position <= Some(last),
+                            None => number <= last,
+                        };
+                        is_before
+                            || (sample.stream == chosen.stream && sample.version <= chosen.version)
+                    };
+                    (point, Box::new(is_in))
+                }
+            };
+            // The newest state alone, so that all of the log is there to be cut.
+            let mut request = request(&repository, point).await;
+            request.states.drain(..request.states.len() - 1);
+            let expected = expected(&samples, &is_in);
+            let got = recovered(&host, &repository, &request).await;
+            if expected.is_empty() {
+                assert!(matches!(got, Err(RecoverError::Point(PointError::Nothing))));
+                continue;
+            }
+            let (got, plan) = got.unwrap();
+            assert!(got == lines(&expected), "seed {seed}, {:?}", request.point);
+            let cut = plan.cut.as_ref().unwrap();
+            assert_eq!(cut.events, expected.len() as u64);
+            assert_eq!(cut.left_out, (samples.len() - expected.len()) as u64);
+            let before = samples.iter().enumerate().filter(|(number, it)| is_in(*number, it));
+            assert_eq!(cut.moved, (before.count() - expected.len()) as u64);
+            assert_marks(&request, cut, &samples, &expected);
+
+            // Some streams of it are the same cut.
+            request.streams = StreamSelection::new(vec!["order-[124]".to_owned()]).unwrap();
+            let some: Vec<Sample> = expected
+                .into_iter()
+                .filter(|sample| request.streams.includes(&sample.stream))
+                .collect();
+            match recovered(&host, &repository, &request).await {
+                Ok((got, _)) => assert!(got == lines(&some), "seed {seed}, {:?}", request.point),
+                Err(error) => assert!(some.is_empty(), "seed {seed}: {error}"),
+            }
+        }
+    }
+}
+
+/// The newest event that is in and the first that is out are those of the whole log.
+fn assert_marks(
+    request: &RecoverRequest,
+    cut: &icecore::recover::Cut,
+    samples: &[Sample],
+    expected: &[Sample],
+) {
+    type Rank = (i64, u64, usize);
+    let has_positions = samples[0].position.is_some();
+    let rank = |id: &str| -> Rank {
+        let number = samples.iter().position(|sample| sample.id == id).unwrap();
+        let sample = &samples[number];
+        match request.point {
+            RecoveryPoint::Time(_) => (sample.time.unwrap(), 0, number),
+            _ if has_positions => (0, sample.position.unwrap(), number),
+            _ => (0, 0, number),
+        }
+    };
+    let is_in = |sample: &Sample| expected.iter().any(|it| it.id == sample.id);
+    let out = samples.iter().filter(|sample| !is_in(sample));
+    let of = |mark: &Option<icecore::recover::EventMark>| {
+        mark.as_ref().and_then(|mark| mark.id.as_deref()).map(rank)
+    };
+    assert_eq!(of(&cut.newest), expected.iter().map(|sample| rank(&sample.id)).max());
+    assert_eq!(of(&cut.first_out), out.map(|sample| rank(&sample.id)).min());
+    let streams: std::collections::BTreeSet<_> = expected.iter().map(|it| &it.stream).collect();
+    assert_eq!(cut.streams, streams.len() as u64);
+}
+
+/// Three snapshots, of the events up to 10:00, 11:00 and 12:00.
+async fn hours(host: &Host) -> (Repository, Vec<Sample>, Vec<State>) {
+    let (_, repository) = host.init_small().await;
+    let samples: Vec<Sample> = (0..30u64)
+        .map(|number| Sample {
+            stream: format!("order-{}", number % 3),
+            version: number / 3 + 1,
+            time: Some(9 * 3600 + 360 * (number as i64 + 1)),
+            position: Some(number + 1),
+            id: format!("e-{number}"),
+        })
+        .collect();
+    for known in [10, 20, 30] {
+        host.back_up(&repository, lines(&samples[..known])).await.unwrap();
+    }
+    let states = states(&repository.state().await, "source", None).unwrap();
+    (repository, samples, states)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_point_is_cut_from_the_earliest_state_that_has_it() {
+    let host = Host::new();
+    let (repository, _, states) = hours(&host).await;
+    let version =
+        |stream: &str, version| RecoveryPoint::Version { stream: stream.to_owned(), version };
+    for (point, number, events, is_exact) in [
+        (RecoveryPoint::Position(1), 0, 1, false),
+        (RecoveryPoint::Position(10), 0, 10, true),
+        (RecoveryPoint::Position(11), 1, 11, false),
+        (RecoveryPoint::Position(30), 2, 30, true),
+        (RecoveryPoint::Event("e-9".to_owned()), 0, 10, true),
+        (RecoveryPoint::Event("e-10".to_owned()), 1, 11, false),
+        (RecoveryPoint::Event("e-28".to_owned()), 2, 29, false),
+        (version("order-0", 4), 0, 10, true),
+        (version("order-1", 4), 1, 11, false),
+        (RecoveryPoint::Latest, 2, 30, true),
+    ] {
+        let request = request(&repository, point.clone()).await;
+        let (got, plan) = recovered(&host, &repository, &request).await.unwrap();
+        assert_eq!(got.lines().count(), events, "{point:?}");
+        assert_eq!((&plan.state, plan.is_exact), (&states[number], is_exact), "{point:?}");
+        assert_eq!(plan.before.as_ref(), number.checked_sub(1).map(|before| &states[before]));
+        assert!(!plan.is_rewritten() && !plan.is_superseded());
+    }
+}
