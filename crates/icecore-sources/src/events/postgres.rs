@@ -8,6 +8,7 @@ mod census;
 pub mod connect;
 mod copy;
 mod dump;
+mod follow;
 mod kept;
 mod layout;
 mod merge;

@@ -53,6 +53,14 @@ impl Count {
         })
     }
 
+    /// Both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            events: self.events + other.events,
+            identities: self.identities.wrapping_add(other.identities),
+        }
+    }
+
     /// Of events with these hashes.
     pub(super) fn of(identities: &[i64]) -> Self {
         Self {

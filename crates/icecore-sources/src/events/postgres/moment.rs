@@ -15,7 +15,7 @@ const VERSION_MIN: u32 = 13;
 
 /// What a transaction is set to: its statements take the time that they need, names mean what
 /// PostgreSQL means by them, rows are not hidden silently, and a table is read from its beginning.
-const SETTINGS: &str = "\
+pub(super) const SETTINGS: &str = "\
     SET LOCAL statement_timeout = 0; \
     SET LOCAL idle_in_transaction_session_timeout = 0; \
     SET LOCAL search_path = ''; \
@@ -174,7 +174,11 @@ async fn watch_client(session: &Session) -> Result<&'static str, QueryError> {
     Ok("")
 }
 
-async fn open(settings: &ConnectionSettings, name: &Arc<str>) -> Result<Session, SourceError> {
+/// A connection, before any transaction.
+pub(super) async fn open(
+    settings: &ConnectionSettings,
+    name: &Arc<str>,
+) -> Result<Session, SourceError> {
     let connected = connect_watched(settings).await.map_err(|error| {
         SourceError::new(SourceErrorKind::Unreadable, format!("cannot open {name}")).because(error)
     })?;

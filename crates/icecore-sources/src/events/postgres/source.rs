@@ -3,6 +3,7 @@
 use super::catalog::Catalog;
 use super::connect::ConnectionSettings;
 use super::dump::Dump;
+use super::follow;
 use super::kept;
 use super::layout::Layout;
 use super::moment::Moment;
@@ -15,8 +16,9 @@ use super::schemas::{self, TableMapping};
 use super::statements::{self, Statements, statements};
 use super::value::Encoding;
 use async_trait::async_trait;
+use icecore::selection::StreamSelection;
 use icecore::source::{
-    EventReader, Reading, Source, SourceEnd, SourceError, SourceErrorKind, SourceRequest,
+    EventReader, Follow, Reading, Source, SourceEnd, SourceError, SourceErrorKind, SourceRequest,
     UnparsedBatch,
 };
 use icecore_format::record::Record as _;
@@ -53,6 +55,12 @@ impl PostgresSource {
     pub fn new(settings: ConnectionSettings, choice: SchemaChoice) -> Self {
         Self { settings, choice }
     }
+
+    /// Drops what following left on the server: the replication slot and the publication of these
+    /// streams. Whether there was anything.
+    pub async fn forget_slot(&self, streams: &StreamSelection) -> Result<bool, SourceError> {
+        follow::forget(&self.settings, &self.choice, streams).await
+    }
 }
 
 #[async_trait]
@@ -67,34 +75,12 @@ impl Source for PostgresSource {
 
     async fn open(&self, request: &SourceRequest) -> Result<Box<dyn EventReader>, SourceError> {
         let moment = Moment::begin(&self.settings).await?;
-        let catalog = Catalog::read(&moment.session).await?;
-        let layout = schemas::choose(&catalog, &self.choice)
-            .map_err(|error| invalid(moment.name(), &error.to_string()))?;
-        require_all_rows(&moment, &layout).await?;
-        let layout = moment.with_text_where_needed(layout).await?;
-        let (layout, encodings) = layout;
+        let (layout, encodings) = store(&moment, &self.choice).await?;
         let kept = request.since.as_ref().map_or(&[][..], |since| &since.kept);
         let remembered = Remembered::read(kept);
         let plan = Plan::make(&moment, &layout, request, &remembered).await?;
-        let statements = match plan.rows_expected {
-            0 => Statements::none(),
-            _ => statements(&moment, &layout, &plan.rows, &request.streams, CONNECTIONS).await?,
-        };
-        let mut sessions: Vec<Session> = Vec::new();
-        for _ in 0..CONNECTIONS.min(statements.sql.len()) {
-            let session = moment.another().await?;
-            if !statements.are_sorted {
-                let alone = "SET LOCAL max_parallel_workers_per_gather = 0";
-                session.execute(alone, "have the server read with one process").await?;
-            }
-            sessions.push(session);
-        }
-        let known = match &plan.rows {
-            WhichRows::Where { known, .. } => known.clone(),
-            WhichRows::All | WhichRows::Positions { .. } => HashSet::new(),
-        };
-        let reader = Reader::begin(sessions, statements, &encodings);
-        let rows = RowReader::new(&layout, encodings, request.streams.clone(), known);
+        let reader = reader(&moment, &layout, &plan, &request.streams, &encodings).await?;
+        let rows = row_reader(&layout, &plan, &request.streams, encodings);
         // Rows of unwanted streams are not counted if the server leaves them out.
         let counts_all = request.streams.exact().is_none();
         let bytes_expected = match (counts_all, plan.events) {
@@ -107,7 +93,7 @@ impl Source for PostgresSource {
         };
         Ok(Box::new(PostgresReader {
             reader,
-            rows: Arc::new(rows),
+            rows,
             rows_read: 0,
             rows_expected: counts_all.then_some(plan.rows_expected),
             bytes_expected,
@@ -119,6 +105,87 @@ impl Source for PostgresSource {
             dump: remembered.dump,
         }))
     }
+
+    async fn follow(&self, request: &SourceRequest) -> Result<Follow, SourceError> {
+        follow::begin(&self.settings, &self.choice, request).await
+    }
+}
+
+/// The store that is meant, and how its columns are sent, at a moment.
+pub(super) async fn store(
+    moment: &Moment,
+    choice: &SchemaChoice,
+) -> Result<(Layout, Vec<Encoding>), SourceError> {
+    let catalog = Catalog::read(&moment.session).await?;
+    let layout = schemas::choose(&catalog, choice)
+        .map_err(|error| invalid(moment.name(), &error.to_string()))?;
+    require_all_rows(moment, &layout).await?;
+    Ok(moment.with_text_where_needed(layout).await?)
+}
+
+/// Begins to read what a plan says.
+pub(super) async fn reader(
+    moment: &Moment,
+    layout: &Layout,
+    plan: &Plan,
+    streams: &StreamSelection,
+    encodings: &[Encoding],
+) -> Result<Reader, SourceError> {
+    let statements = match plan.rows_expected {
+        0 => Statements::none(),
+        _ => statements(moment, layout, &plan.rows, streams, CONNECTIONS).await?,
+    };
+    let mut sessions: Vec<Session> = Vec::new();
+    for _ in 0..CONNECTIONS.min(statements.sql.len()) {
+        let session = moment.another().await?;
+        if !statements.are_sorted {
+            let alone = "SET LOCAL max_parallel_workers_per_gather = 0";
+            session.execute(alone, "have the server read with one process").await?;
+        }
+        sessions.push(session);
+    }
+    Ok(Reader::begin(sessions, statements, encodings))
+}
+
+/// What makes events of the rows that a plan reads.
+pub(super) fn row_reader(
+    layout: &Layout,
+    plan: &Plan,
+    streams: &StreamSelection,
+    encodings: Vec<Encoding>,
+) -> Arc<RowReader> {
+    let known = match &plan.rows {
+        WhichRows::Where { known, .. } => known.clone(),
+        WhichRows::All | WhichRows::Positions { .. } => HashSet::new(),
+    };
+    Arc::new(RowReader::new(layout, encodings, streams.clone(), known))
+}
+
+/// What makes events of rows none of which is known.
+pub(super) fn rows_of_all(
+    layout: &Layout,
+    streams: &StreamSelection,
+    encodings: Vec<Encoding>,
+) -> Arc<RowReader> {
+    Arc::new(RowReader::new(layout, encodings, streams.clone(), HashSet::new()))
+}
+
+/// Requires that as many rows were read as the server counted.
+pub(super) fn require_all_read(
+    moment: &Moment,
+    layout: &Layout,
+    expected: u64,
+    read: u64,
+) -> Result<(), SourceError> {
+    if expected == read {
+        return Ok(());
+    }
+    let (name, table) = (moment.name(), &layout.events);
+    let message = format!(
+        "{name}: the server counts {expected} rows of {table} to read, and sent {read}: \
+         an index may be damaged"
+    );
+    Err(SourceError::new(SourceErrorKind::Unreadable, message))
 }
 
 struct PostgresReader {
@@ -164,15 +231,8 @@ impl EventReader for PostgresReader {
     }
 
     async fn finish(self: Box<Self>) -> Result<SourceEnd, SourceError> {
-        if let Some(expected) = self.rows_expected
-            && expected != self.rows_read
-        {
-            let (name, table, read) = (self.moment.name(), &self.layout.events, self.rows_read);
-            let message = format!(
-                "{name}: the server counts {expected} rows of {table} to read, and sent {read}: \
-                 an index may be damaged"
-            );
-            return Err(SourceError::new(SourceErrorKind::Unreadable, message));
+        if let Some(expected) = self.rows_expected {
+            require_all_read(&self.moment, &self.layout, expected, self.rows_read)?;
         }
         let (files, dump) = if self.only_events {
             (Vec::new(), self.dump)

@@ -4,6 +4,7 @@ mod choice;
 mod chosen;
 mod definitions;
 mod eventcore;
+mod follow;
 mod histories;
 mod increments;
 mod links;

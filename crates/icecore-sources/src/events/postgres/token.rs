@@ -47,6 +47,16 @@ pub(super) struct Positions {
     pub(super) changes: u64,
 }
 
+impl Known {
+    /// How many events were known.
+    pub(super) fn events(&self) -> u64 {
+        match self {
+            Self::Transactions { events, .. } => events.events,
+            Self::Positions(positions) => positions.events,
+        }
+    }
+}
+
 impl ResumeToken {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];

@@ -2,7 +2,7 @@
 
 use crate::events::postgres::connect::{ConnectionSettings, Environment};
 use crate::events::postgres::{PostgresSource, SchemaChoice};
-use icecore::source::{Reading, Since, Source, SourceEnd, SourceError, SourceRequest};
+use icecore::source::{EventBatch, Reading, Since, Source, SourceEnd, SourceError, SourceRequest};
 use icecore_format::event::time_text::{self, TimeStyle};
 use icecore_format::event::{Event, EventId, EventTime, Members, Payload};
 use icecore_format::record::Reader;
@@ -102,17 +102,22 @@ pub(super) async fn read_as(
     let (reading, has_all_known) = (reader.reading().clone(), reader.has_all_known());
     let mut events = Vec::new();
     while let Some(batch) = reader.next().await? {
-        let batch = batch.parse()?;
-        let mut begin = 0;
-        for (at, end) in batch.record_ends.iter().enumerate() {
-            let mut record = Reader::new("a record", &batch.records[begin..*end]);
-            let body = record.bytes().unwrap();
-            let position = batch.positions.get(at).copied().flatten();
-            events.push(found(&Event::decode_body(body).unwrap(), position));
-            begin = *end;
-        }
+        events.extend(events_of(&batch.parse()?));
     }
     Ok(Given { reading, has_all_known, events, end: reader.finish().await? })
+}
+
+/// The events of a batch.
+pub(super) fn events_of(batch: &EventBatch) -> Vec<Found> {
+    let mut begin = 0;
+    let event = |(at, end): (usize, &usize)| {
+        let mut record = Reader::new("a record", &batch.records[begin..*end]);
+        let body = record.bytes().unwrap();
+        let position = batch.positions.get(at).copied().flatten();
+        begin = *end;
+        found(&Event::decode_body(body).unwrap(), position)
+    };
+    batch.record_ends.iter().enumerate().map(event).collect()
 }
 
 fn found(event: &Event<'_>, position: Option<u64>) -> Found {

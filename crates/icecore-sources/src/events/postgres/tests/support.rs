@@ -5,7 +5,7 @@ use crate::events::postgres::connect::{ConnectionSettings, Environment, connect}
 use crate::events::postgres::{PostgresSource, SchemaChoice};
 use icecore::source::Since;
 use icecore_format::event::{Event, records};
-use icecore_test_cluster::Cluster;
+use icecore_test_cluster::{Cluster, ClusterOptions};
 use std::path::Path;
 use tokio_postgres::Client;
 
@@ -20,6 +20,14 @@ impl Shop {
     /// A store of this folder of published schemas, in a server of its own.
     pub(super) fn new(schema: &str) -> Self {
         let shop = Self { cluster: Cluster::start() };
+        shop.cluster.create_database(DATABASE);
+        shop.sql(&published(schema, "schema.sql"));
+        shop
+    }
+
+    /// The same in a server whose log can be decoded.
+    pub(super) fn logical(schema: &str) -> Self {
+        let shop = Self { cluster: Cluster::start_with(&logical()) };
         shop.cluster.create_database(DATABASE);
         shop.sql(&published(schema, "schema.sql"));
         shop
@@ -57,6 +65,13 @@ impl Shop {
         let sql = "SELECT event_id FROM eventcore_events ORDER BY event_id";
         self.sql(sql).lines().map(str::to_owned).collect()
     }
+}
+
+/// What makes the log of a server one that can be decoded.
+pub(super) fn logical() -> ClusterOptions {
+    ClusterOptions::default()
+        .setting("wal_level", "logical")
+        .setting("max_prepared_transactions", "5")
 }
 
 /// Calls `see` for each event of records that follow one another.
