@@ -4,8 +4,9 @@ use super::super::reader::PIECE_BYTES;
 use super::super::rows::RowReader;
 use super::decoded::Transaction;
 use super::written::Written;
-use icecore::source::{EventBatch, SourceCommit, SourceError, UnparsedBatch};
+use icecore::source::{CommitRun, EventBatch, SourceError, UnparsedBatch};
 use icecore_format::Timestamp;
+use icecore_format::event::Commit;
 use std::sync::Arc;
 
 /// A transaction, and its rows.
@@ -55,10 +56,9 @@ fn parse(rows: &RowReader, pieces: &[Piece]) -> Result<EventBatch, SourceError> 
         all.defects.extend(one.defects);
         all.source_bytes += one.source_bytes;
         if !one.record_ends.is_empty() {
-            all.commits.push(SourceCommit {
+            all.commits.push(CommitRun {
                 events: one.record_ends.len() as u32,
-                time: piece.time,
-                lsn: piece.commit,
+                commit: Some(Commit { time: piece.time, lsn: piece.commit }),
             });
         }
     }

@@ -141,7 +141,7 @@ impl Follower {
         let (resume, kept) = (self.progress.resume(), self.progress.kept());
         self.pending.push_back((resume.clone(), last.end));
         let batches = batches(&self.rows, &transactions, written);
-        Ok(Some(Captured { batches, resume, kept }))
+        Ok(Some(Captured { batches, resume, kept, more_follows: false }))
     }
 
     /// The next transactions that are not known.

@@ -69,8 +69,12 @@ pub(super) async fn begin(
         Progress::begin(&moment.session, &layout, token, &visibility, remembered.dump).await?;
     moment.session.execute("COMMIT", "end reading").await?;
     let is_new = request.known().is_some_and(|since| progress.events() != known_events(since));
-    let catch_up =
-        is_new.then(|| Captured { batches, resume: progress.resume(), kept: progress.kept() });
+    let catch_up = is_new.then(|| Captured {
+        batches,
+        resume: progress.resume(),
+        kept: progress.kept(),
+        more_follows: false,
+    });
     Ok(Ok(Begun { layout, encodings, visibility, progress, catch_up }))
 }
 

@@ -3,7 +3,7 @@
 use crate::events::postgres::PostgresSource;
 use crate::events::postgres::tests::reading::{Found, events_of};
 use icecore::source::{
-    EventFollower, Follow, FollowError, Since, Source, SourceCommit, SourceRequest, Whole,
+    CommitRun, EventFollower, Follow, FollowError, Since, Source, SourceRequest, Whole,
 };
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) struct Followed {
     /// The records of these events.
     pub(super) records: Vec<Vec<u8>>,
     /// Of the events that were decoded.
-    pub(super) commits: Vec<SourceCommit>,
+    pub(super) commits: Vec<CommitRun>,
     resume: Vec<u8>,
     kept: Vec<u8>,
 }

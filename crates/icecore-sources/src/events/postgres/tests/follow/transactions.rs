@@ -32,7 +32,8 @@ async fn what_is_committed_is_given_by_transactions_and_a_backup_goes_on_from_th
         assert_eq!(followed.ids(), ids(2..=5), "{store}");
         assert_eq!(followed.events_of_commits(), [1, 2]);
         let commits = &followed.commits;
-        assert!(commits[0].lsn < commits[1].lsn && commits[0].time <= commits[1].time);
+        let [first, second] = [0, 1].map(|number: usize| commits[number].commit.unwrap());
+        assert!(first.lsn < second.lsn && first.time <= second.time);
 
         let nothing = shop.read(Some(followed.since())).await;
         let proof = match store {
