@@ -3,6 +3,7 @@
 mod clusters;
 mod conflicts;
 mod consumers;
+mod cuts;
 mod elsewhere;
 mod existing;
 mod failures;

@@ -1,7 +1,8 @@
 //! Recovery to a point, from snapshots, over a store in memory: against an oracle that knows all events.
 
 use icecore::recover::{
-    PointError, RecoverError, RecoverPlan, RecoverRequest, RecoveryPoint, State, Ties, plan, states,
+    PointError, RecoverError, RecoverPlan, RecoverRequest, RecoveryPoint, State, StatesError, Ties,
+    plan, states,
 };
 use icecore::restore::RestoreOptions;
 use icecore::selection::StreamSelection;
@@ -127,7 +128,7 @@ async fn grown(host: &Host, dice: &mut Dice, samples: &[Sample]) -> Repository {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cut_is_what_the_oracle_says() {
     let host = Host::new();
-    for seed in 0..24 {
+    for seed in 0..16 {
         let dice = &mut Dice::new(seed);
         let has_positions = dice.below(2) == 0;
         let samples = samples(dice, 900, has_positions);
@@ -241,6 +242,7 @@ async fn hours(host: &Host) -> (Repository, Vec<Sample>, Vec<State>) {
         })
         .collect();
     for known in [10, 20, 30] {
+        host.clock.advance_seconds(if known == 10 { 10 * 3600 } else { 3600 });
         host.back_up(&repository, lines(&samples[..known])).await.unwrap();
     }
     let states = states(&repository.state().await, "source", None).unwrap();
@@ -264,6 +266,11 @@ async fn a_point_is_cut_from_the_earliest_state_that_has_it() {
         (version("order-0", 4), 0, 10, true),
         (version("order-1", 4), 1, 11, false),
         (RecoveryPoint::Latest, 2, 30, true),
+        (RecoveryPoint::Time(at(9 * 3600 + 360)), 0, 1, false),
+        (RecoveryPoint::Time(at(10 * 3600 - 1)), 0, 9, false),
+        (RecoveryPoint::Time(at(10 * 3600)), 0, 10, false),
+        (RecoveryPoint::Time(at(10 * 3600 + 1)), 1, 10, false),
+        (RecoveryPoint::Time(at(11 * 3600 + 1800)), 2, 25, false),
     ] {
         let request = request(&repository, point.clone()).await;
         let (got, plan) = recovered(&host, &repository, &request).await.unwrap();
@@ -272,4 +279,143 @@ async fn a_point_is_cut_from_the_earliest_state_that_has_it() {
         assert_eq!(plan.before.as_ref(), number.checked_sub(1).map(|before| &states[before]));
         assert!(!plan.is_rewritten() && !plan.is_superseded());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_point_that_cannot_be_had_is_refused_with_the_nearest_ones() {
+    let host = Host::new();
+    let (repository, _, _) = hours(&host).await;
+    let text = str::to_owned;
+    let version = |stream: &str, version| RecoveryPoint::Version { stream: text(stream), version };
+    for (point, error) in [
+        (RecoveryPoint::CommitTime(at(36_000)), PointError::NoCommitTimes),
+        (RecoveryPoint::Time(at(0)), PointError::TimeTooEarly { first: at(9 * 3600 + 360) }),
+        (RecoveryPoint::Time(at(12 * 3600 + 1)), PointError::TimeTooLate { newest: at(12 * 3600) }),
+        (RecoveryPoint::Position(0), PointError::PositionTooLow { asked: 0, first: 1 }),
+        (RecoveryPoint::Position(31), PointError::PositionTooHigh { asked: 31, newest: 30 }),
+        (RecoveryPoint::Event(text("e-30")), PointError::NoEvent { id: text("e-30") }),
+        (version("order-3", 1), PointError::NoStream { stream: text("order-3") }),
+        (
+            version("order-2", 11),
+            PointError::NoVersion {
+                stream: text("order-2"),
+                version: 11,
+                below: Some(10),
+                above: None,
+            },
+        ),
+        (
+            version("order-2", 0),
+            PointError::NoVersion {
+                stream: text("order-2"),
+                version: 0,
+                below: None,
+                above: Some(1),
+            },
+        ),
+    ] {
+        let request = request(&repository, point).await;
+        match recovered(&host, &repository, &request).await {
+            Err(RecoverError::Point(found)) => assert_eq!(found, error),
+            other => panic!("{:?}: {other:?}", request.point),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_a_rewritten_history_is_told() {
+    let host = Host::new();
+    let (_, repository) = host.init_small().await;
+    let sample = |number: u64| Sample {
+        stream: "order".to_owned(),
+        version: number,
+        time: Some(3600 * number as i64),
+        position: Some(number),
+        id: format!("e-{number}"),
+    };
+    let all: Vec<Sample> = (1..=4).map(sample).collect();
+    host.clock.advance_seconds(2 * 3600);
+    host.back_up(&repository, lines(&all[..2])).await.unwrap();
+    host.clock.advance_seconds(2 * 3600);
+    // The first event is gone.
+    host.back_up(&repository, lines(&all[1..])).await.unwrap();
+    let plan_of = async |point| {
+        let request = request(&repository, point).await;
+        recovered(&host, &repository, &request).await.unwrap()
+    };
+    let (got, plan) = plan_of(RecoveryPoint::Time(at(2 * 3600))).await;
+    assert_eq!(got, lines(&all[..2]));
+    assert!(plan.is_superseded() && !plan.is_rewritten());
+    let (got, plan) = plan_of(RecoveryPoint::Time(at(3 * 3600))).await;
+    assert_eq!(got, lines(&all[1..3]));
+    assert!(plan.is_rewritten() && !plan.is_superseded() && !plan.is_exact);
+    // What only the older history has is found there.
+    let (got, plan) = plan_of(RecoveryPoint::Event("e-1".to_owned())).await;
+    assert_eq!((got, plan.state.epoch()), (lines(&all[..1]), 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_of_several_hosts_or_of_chosen_streams_are_not_mixed() {
+    let host = Host::new();
+    let (store, repository) = host.init_small().await;
+    let text = icecore_tests::lines(0..20);
+    host.back_up(&repository, &text).await.unwrap();
+    let other = host.stranger(1);
+    let elsewhere = other.open(std::sync::Arc::new(store)).await.unwrap();
+    other.back_up(&elsewhere, &text).await.unwrap();
+    let ledger = elsewhere.state().await;
+    let failed = states(&ledger, "source", None).unwrap_err();
+    let StatesError::SeveralHosts { hosts, .. } = failed else { panic!("{failed}") };
+    assert_eq!(hosts.len(), 2);
+    for host in &hosts {
+        let [state] = states(&ledger, "source", Some(host)).unwrap().try_into().unwrap();
+        assert_eq!(state.snapshot.host, *host);
+    }
+    let unknown = states(&ledger, "source", Some("nowhere")).unwrap_err();
+    assert!(matches!(unknown, StatesError::Unknown { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_that_is_stopped_leaves_the_target_as_it_was() {
+    let host = Host::new();
+    let (repository, _, _) = hours(&host).await;
+    let path = host.new_path("target");
+    std::fs::write(&path, "precious\n").unwrap();
+    let target = icecore_sources::events::ndjson::NdjsonTarget::new(path.clone());
+    let options = RestoreOptions { overwrite: true, ..RestoreOptions::default() };
+    let request = request(&repository, RecoveryPoint::Position(17)).await;
+    let monitor = Monitor::default();
+    monitor.request_stop();
+    let stopped = icecore::recover::recover(&repository, &request, &target, &options, &monitor);
+    assert!(matches!(stopped.await, Err(RecoverError::Stopped(_))));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious\n");
+    let monitor = Monitor::default();
+    let recovering = icecore::recover::recover(&repository, &request, &target, &options, &monitor);
+    assert_eq!(recovering.await.unwrap().restored.events_restored, 17);
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 17);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_neither_order_goes_with_its_stream() {
+    let host = Host::new();
+    let (_, repository) = host.init_small().await;
+    let line = |stream: &str, version: u64, time: Option<i64>| Sample {
+        stream: stream.to_owned(),
+        version,
+        time,
+        position: None,
+        id: format!("{stream}-{version}"),
+    };
+    let all = [
+        line("a", 1, Some(10)),
+        line("a", 2, None),
+        line("a", 3, Some(30)),
+        line("a", 4, None),
+        line("b", 1, None),
+    ];
+    host.back_up(&repository, lines(&all)).await.unwrap();
+    let request = request(&repository, RecoveryPoint::Time(at(20))).await;
+    let (got, _) = recovered(&host, &repository, &request).await.unwrap();
+    let [one, two, _, _, other] = all;
+    assert_eq!(got, lines(&[one, two, other]));
 }

@@ -246,7 +246,9 @@ fn of_time(states: &[State], last: &State, time: Timestamp) -> Result<usize, Poi
     let reaches = |state: &State| state.moment() >= time;
     let number = states.iter().position(reaches);
     let number = number.ok_or_else(|| PointError::TimeTooLate { newest: last.moment() })?;
-    match states.get(number).and_then(|state| state.snapshot.counts.first_time) {
+    let counts = states.get(number).unwrap_or(last).snapshot.counts;
+    match counts.first_time {
+        None if counts.events == 0 => Err(PointError::Nothing),
         None => Err(PointError::NoTimes),
         Some(first) if first > time => Err(PointError::TimeTooEarly { first }),
         Some(_) => Ok(number),
@@ -330,9 +332,7 @@ async fn cut(
     let files = restore::read_files(&chunks, snapshot.tree).await?;
     let ties = (request.ties)(&snapshot.source_kind, &files);
     let root = snapshot.event_log.clone().unwrap_or_default();
-    // What events are tied to may be in streams that are not chosen.
-    let all = StreamSelection::default();
-    let streams = if ties.are_known() { &all } else { &request.streams };
+    let streams = &request.streams;
     let cutter = Cutter { repository, chunks: &chunks, root: &root, streams, monitor };
     let are_tied = ties.are_known();
     let cut = cutter.cut(limit, asked.clone(), ties).await?;

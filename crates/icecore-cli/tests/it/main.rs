@@ -9,6 +9,7 @@ mod password;
 mod backup;
 mod snapshots;
 
+mod recover;
 mod restore;
 #[cfg(feature = "postgres")]
 mod restore_postgres;

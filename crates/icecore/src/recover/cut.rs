@@ -33,7 +33,7 @@ pub struct Cut {
     parts: Vec<PartCut>,
     /// Events that are in.
     pub events: u64,
-    /// Streams that they belong to.
+    /// Streams that they belong to. In a log with ties, those that are not chosen count, too.
     pub streams: u64,
     /// The length of the chunks that have them, in bytes.
     pub record_bytes: u64,
@@ -191,7 +191,10 @@ impl Cutter<'_> {
                 side => side,
             };
             if side == Side::Both {
-                let chunks = part.chunks_of(self.streams).await?;
+                // What events are tied to may be in streams that are not chosen.
+                let all = StreamSelection::default();
+                let streams = if filter.ties.are_known() { &all } else { self.streams };
+                let chunks = part.chunks_of(streams).await?;
                 let cut = self.look_at(looker, &part, &chunks, ChunkCut::Out, &mut pass).await?;
                 pass.parts.push(PartCut::Chunks(cut));
                 continue;

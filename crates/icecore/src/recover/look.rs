@@ -36,6 +36,29 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Counts an event.
+    fn see(
+        &mut self,
+        verdict: Verdict,
+        filter: &Filter,
+        event: &Event<'_>,
+        position: Option<u64>,
+        ordinal: u64,
+    ) {
+        self.seen += 1;
+        if verdict == Verdict::In {
+            self.events += 1;
+            self.newest.see(true, filter.limit, event, position, ordinal);
+            return;
+        }
+        self.first_out.see(false, filter.limit, event, position, ordinal);
+        if verdict == Verdict::Moved {
+            self.moved += 1;
+            let time = event.time.timestamp();
+            self.first_moved = self.first_moved.into_iter().chain(time).min();
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.events += other.events;
         self.moved += other.moved;
@@ -62,6 +85,7 @@ pub(crate) struct Looker {
     pub(crate) environment: Environment,
     pub(crate) chunks: ChunkReader,
     pub(crate) filter: Arc<Filter>,
+    /// The streams whose events are counted. Others are looked at only for what they are tied to.
     pub(crate) streams: StreamSelection,
 }
 
@@ -133,30 +157,26 @@ fn look(
 ) -> Result<Look, DecodeError> {
     let mut look = Look::default();
     let mut extents = HashMap::<StreamKey, Extent>::new();
+    let are_tied = filter.ties.are_known();
     visit(bytes, beside, placed, |event, position, ordinal| {
-        if streams.includes(event.stream) {
-            let key = filter.key(event);
-            let verdict = filter.verdict(event, position, ordinal, Some(key));
-            let is_in = verdict == Verdict::In;
-            extents.entry(key).or_default().add(Extent::of(event.version, is_in));
-            let tally = &mut look.tally;
-            tally.seen += 1;
-            if is_in {
-                tally.events += 1;
-                tally.newest.see(true, filter.limit, event, position, ordinal);
-                tally.has_asked |= filter
-                    .asked
-                    .as_ref()
-                    .is_some_and(|asked| event.stream == asked.0 && event.version == asked.1);
-            } else {
-                tally.first_out.see(false, filter.limit, event, position, ordinal);
-                look.transactions_out.extend(filter.transaction(event));
-            }
-            if verdict == Verdict::Moved {
-                tally.moved += 1;
-                let time = event.time.timestamp();
-                tally.first_moved = tally.first_moved.into_iter().chain(time).min();
-            }
+        let is_chosen = streams.includes(event.stream);
+        if !is_chosen && !are_tied {
+            return true;
+        }
+        let key = filter.key(event);
+        let verdict = filter.verdict(event, position, ordinal, Some(key));
+        let is_in = verdict == Verdict::In;
+        extents.entry(key).or_default().add(Extent::of(event.version, is_in));
+        let tally = &mut look.tally;
+        if is_in {
+            let is_asked =
+                |asked: &(String, u64)| (event.stream, event.version) == (&asked.0, asked.1);
+            tally.has_asked |= filter.asked.as_ref().is_some_and(is_asked);
+        } else {
+            look.transactions_out.extend(filter.transaction(event));
+        }
+        if is_chosen {
+            tally.see(verdict, filter, event, position, ordinal);
         }
         true
     })?;

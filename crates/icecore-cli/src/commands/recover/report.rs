@@ -250,10 +250,13 @@ impl Report<'_> {
                 format!("left out: {left_out}, the first is {}", named(mark))
             }));
             if cut.moved > 0 {
+                let (one, several) = (
+                    "event is not beyond the point: it follows",
+                    "events are not beyond the point: they follow",
+                );
                 lines.push(format!(
-                    "of these, {} not beyond the point, and left out since what they follow in their \
-                     stream, or were one transaction with, is",
-                    table::counted(cut.moved, "is", "are"),
+                    "of these, {} what is left out of its stream, or was one transaction with it",
+                    table::counted(cut.moved, one, several),
                 ));
             }
         }

@@ -10,6 +10,7 @@ mod beside;
 mod columns;
 mod consumers;
 mod copy_text;
+mod cut;
 mod emmett;
 mod encode;
 mod eventcore;

@@ -14,7 +14,7 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 use std::collections::BTreeMap;
 
 /// The streams that are restored, by their ids at the target and in the snapshot.
-const STREAMS: &str = "pg_temp.icecore_streams";
+pub(super) const STREAMS: &str = "pg_temp.icecore_streams";
 /// The events that make room.
 const REPLACED: &str = "pg_temp.icecore_replaced";
 /// Rows of another table, on their way.

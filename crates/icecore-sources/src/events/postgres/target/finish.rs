@@ -6,7 +6,7 @@ use super::given::{Given, Sequence};
 use super::load::{Loader, load};
 use super::store::Store;
 use super::verify::{Restored, verify};
-use super::{PostgresWriter, beside, consumers, emmett, eventcore, given, namespace};
+use super::{PostgresWriter, beside, consumers, cut, emmett, eventcore, given, namespace};
 use crate::events::postgres::layout::{Layout, Name, Order};
 use crate::events::postgres::query::Session;
 use icecore::target::{RestoreEnd, StreamEnd, TargetError, TargetErrorKind, Verification, Written};
@@ -61,7 +61,15 @@ async fn complete(
     loader.finish(session).await?;
     let mut notes = std::mem::take(&mut store.notes);
     for table in &store.after {
-        load(session, table).await?;
+        if store.is_cut && cut::are_links(&store.layout, &table.table.name) {
+            cut::load_links(session, &store.layout, table).await?;
+        } else {
+            load(session, table).await?;
+        }
+    }
+    if store.is_cut {
+        let among = store.is_beside.then_some(beside::STREAMS);
+        cut::settle(session, store, among).await?;
     }
     if let Some(described) = given.store.as_ref().filter(|_| is_whole) {
         for sequence in &described.sequences {
@@ -92,7 +100,11 @@ async fn complete(
     for statement in &store.switch_on {
         session.execute(statement, "switch the triggers on again").await?;
     }
-    let verified = loads().filter(|load| is_whole || !eventcore::is_frontier(&load.table.name));
+    let verified = loads().filter(|load| {
+        let name = &load.table.name;
+        let is_kept = !store.is_cut || !cut::is_settled(&store.layout, name);
+        is_kept && (is_whole || !eventcore::is_frontier(name))
+    });
     let restored = if store.is_beside { Some(beside::is_restored(&store.layout)?) } else { None };
     let (events, restored) = (&store.layout.events, restored.as_deref());
     let (columns, written) = (&store.columns, &loader.written);

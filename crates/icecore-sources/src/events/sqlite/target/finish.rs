@@ -5,7 +5,7 @@ use super::copied;
 use super::rows::Row;
 use super::staging::sync_name;
 use crate::events::sqlite::kept::{self, KeptError};
-use crate::events::sqlite::schema::{CHECKPOINTS, EVENTS, SCHEMA_FILE, Table};
+use crate::events::sqlite::schema::{CHECKPOINTS, EVENTS, SCHEMA_FILE, STATES, Table};
 use icecore::target::{RestoreEnd, TargetError, TargetErrorKind, Verification, Written};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
@@ -74,6 +74,9 @@ fn insert_kept(build: &Build, notes: &mut Vec<String>) -> Result<Vec<Kept>, Targ
             }
             (_, Some(_)) if !build.request.whole => {
                 notes.push(format!("'{name}' was left out: it is of the whole store"));
+            }
+            (_, Some((table, name))) if build.request.is_cut && table.name == STATES.name => {
+                notes.push(format!("'{name}' was left out: it is computed of later events, too"));
             }
             (_, Some((table, name))) => {
                 let mut rows = kept::decode(table, name, &given.content).map_err(failed)?;
