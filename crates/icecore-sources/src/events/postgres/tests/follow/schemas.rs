@@ -2,10 +2,11 @@
 
 use super::following::{Followed, follow};
 use crate::events::postgres::SchemaChoice;
-use crate::events::postgres::tests::reading::{Found, read, source};
+use crate::events::postgres::tests::reading::{read, source};
 use crate::events::postgres::tests::stores::{STORES, Store};
 use crate::events::postgres::tests::support::{logical, published};
-use icecore::source::{Source, SourceRequest};
+use icecore::selection::StreamSelection;
+use icecore::source::{FollowError, Source, SourceRequest};
 use icecore_test_cluster::Cluster;
 use std::collections::BTreeSet;
 
@@ -24,51 +25,79 @@ async fn records(source: &impl Source) -> BTreeSet<Vec<u8>> {
     records
 }
 
+/// Empties all tables, also of what a store has from its beginning.
+const EMPTY: &str = "\
+    SET session_replication_role = replica; \
+    DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(format('%I.%I', schemaname, tablename), ', ') \
+        FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')); END $$";
+
+/// The statements that insert all rows of a database, in one transaction.
+fn rows(cluster: &Cluster, database: &str) -> String {
+    let options = ["--data-only", "--inserts", "--disable-triggers", "--load-via-partition-root"];
+    format!("BEGIN;\n{}\nCOMMIT", cluster.pg_dump(database, &options).join("\n"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_followed_has_the_records_of_what_is_read_whole() {
     let cluster = Cluster::start_with(&logical());
     for store in STORES {
-        let Store { folder: database, append, expected, .. } = store;
-        cluster.create_database(database);
-        cluster.psql(database, &published(database, "schema.sql"));
-        let source = source(&cluster, database, SchemaChoice::default());
+        let Store { folder, append, .. } = store;
+        let filled = format!("{folder}-filled");
+        for database in [folder, &filled] {
+            cluster.create_database(database);
+        }
+        store.make(&cluster, &filled, "");
+        let all = source(&cluster, &filled, SchemaChoice::default());
+        let records_of_all = records(&all).await;
+
+        // An empty store that gets all these rows while it is followed.
+        cluster.psql(folder, &published(folder, "schema.sql"));
+        if folder == "emmett" {
+            cluster.psql(folder, "SELECT emt_add_partition('tenant-ž')");
+        }
+        cluster.psql(folder, EMPTY);
+        let source = source(&cluster, folder, SchemaChoice::default());
         let empty = read(&source, None).await.unwrap();
+        assert_eq!(empty.events, [], "{folder}");
         let mut followed = Followed::after(empty.since());
         let mut follower = follow(&source, empty.since()).await;
-        cluster.psql(database, &published(database, "fill.sql"));
-        if let Err(error) = followed.take(&mut follower).await {
-            // Its content was changed after it was appended, so it is read whole.
-            assert!(CHANGED.contains(&database), "{database}: {error:?}");
-            let filled = read(&source, None).await.unwrap();
-            followed = Followed::after(filled.since());
-            follower = follow(&source, filled.since()).await;
+        cluster.psql(folder, &rows(&cluster, &filled));
+        let taken = followed.take(&mut follower).await;
+        if WITH_GAPS.contains(&folder) {
+            assert!(matches!(taken, Err(FollowError::Lost(_))), "{folder}: {taken:?}");
+            let known = read(&source, None).await.unwrap();
+            followed = Followed::after(known.since());
+            follower = follow(&source, known.since()).await;
         } else {
-            assert!(!CHANGED.contains(&database), "{database}");
-            assert!(followed.events.len() > 3, "{database}");
+            taken.unwrap_or_else(|error| panic!("{folder}: {error:?}"));
+            assert_eq!(followed.events_of_commits(), [records_of_all.len() as u32], "{folder}");
+            assert_eq!(set(&followed.records), records_of_all, "{folder}");
         }
-        let before = followed.events.len();
-        cluster.psql(database, append);
+        let before = followed.records.len();
+        cluster.psql(folder, append);
         followed.flush(&mut follower).await;
-        assert!(followed.events.len() > before, "{database}");
+        assert!(followed.records.len() > before, "{folder}");
         let of_commits: u32 = followed.events_of_commits().iter().sum();
-        assert_eq!(of_commits as usize, followed.events.len(), "{database}");
-
-        let all = expected.events(&cluster, database, "");
-        let known = if CHANGED.contains(&database) { all.len() - followed.events.len() } else { 0 };
-        assert_eq!(known + followed.events.len(), all.len(), "{database}");
-        let is_there = |event: &Found| all.contains(event);
-        assert!(followed.events.iter().all(is_there), "{database}");
-        let records = records(&source).await;
-        for record in &followed.records {
-            assert!(records.contains(record), "{database}");
+        assert_eq!(of_commits as usize, followed.records.len(), "{folder}");
+        let expected = records(&source).await;
+        assert!(set(&followed.records).is_subset(&expected), "{folder}");
+        if !WITH_GAPS.contains(&folder) {
+            assert_eq!(followed.records.len(), expected.len(), "{folder}");
         }
-        assert_eq!(followed.records.iter().collect::<BTreeSet<_>>().len(), followed.records.len());
+        let positions = store.expected.events(&cluster, folder, "");
+        assert!(followed.events.iter().all(|event| positions.contains(event)), "{folder}");
 
         let nothing = read(&source, Some(followed.since())).await.unwrap();
-        assert!(nothing.is_further(), "{database}: {:?}", nothing.reading);
-        assert_eq!(nothing.events, [], "{database}");
+        assert!(nothing.is_further(), "{folder}: {:?}", nothing.reading);
+        assert_eq!(nothing.events, [], "{folder}");
+        // The server has ten slots.
+        assert!(source.forget_slot(&StreamSelection::default()).await.unwrap(), "{folder}");
     }
 }
 
-/// The stores whose content has events that were changed or deleted.
-const CHANGED: [&str; 0] = [];
+fn set(records: &[Vec<u8>]) -> BTreeSet<Vec<u8>> {
+    records.iter().cloned().collect()
+}
+
+/// The stores with positions in which streams were deleted for good.
+const WITH_GAPS: [&str; 2] = ["commanded-bytea", "commanded-jsonb"];
