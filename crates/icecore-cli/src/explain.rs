@@ -363,8 +363,24 @@ fn explain_recover(error: &RecoverError) -> Explanation {
 fn explain_point(error: &PointError) -> Explanation {
     let nearest = match error {
         PointError::NoCommitTimes => {
-            "only the tail of a source has them; --to-time goes by when events were recorded"
+            "only what `icecore follow` captures of a replication slot has them; --to-time goes by when \
+             events were recorded"
                 .to_owned()
+        }
+        PointError::CommitTooEarly { first } => format!(
+            "it is known from {} on; --to-time goes by when events were recorded",
+            times::exact(*first)
+        ),
+        PointError::Gap { newest, gap } => {
+            let before = format!("what is before it reaches until {}", times::exact(*newest));
+            match gap.after {
+                Some(after) => format!(
+                    "{before}: --latest or an earlier time has that; what is after it begins at {}, and \
+                     lacks what is missing. A new backup has all that the source has",
+                    times::exact(after)
+                ),
+                None => format!("{before}: --latest or an earlier time has that"),
+            }
         }
         PointError::NoTimes | PointError::NoPositions => {
             "--to-event, --to-version and --latest need neither times nor positions".to_owned()

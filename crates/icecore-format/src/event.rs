@@ -11,7 +11,7 @@ pub mod record;
 pub mod template;
 pub mod time_text;
 
-pub use beside::{Beside, BesideBuilder, Commit};
+pub use beside::{Beside, BesideBuilder, Commit, EventForm};
 pub use boundary::Boundary;
 pub use digest::EventDigest;
 pub use record::{

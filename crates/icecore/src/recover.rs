@@ -20,7 +20,7 @@ pub use cut::Cut;
 pub use filter::{ChunkFilter, Ties};
 pub use mark::EventMark;
 pub use point::{PointError, RecoveryPoint};
-pub use state::{State, StatesError, states};
+pub use state::{State, StatesError, states, with_tail};
 
 pub(crate) use cut::ChunkCut;
 pub(crate) use look::{read, visit};
@@ -28,15 +28,15 @@ pub(crate) use look::{read, visit};
 use crate::error::ReadError;
 use crate::monitor::{Monitor, Stopped};
 use crate::repository::Repository;
-use crate::restore::{self, RestoreError, RestoreOptions, RestoreReport};
+use crate::restore::{self, RestoreError, RestoreOptions, RestorePlan, RestoreReport};
 use crate::selection::StreamSelection;
 use crate::source::SourceFile;
+use crate::streams::streams_in;
 use crate::target::Target;
 use cut::{CutError, Cutter};
 use find::{Finder, Found, Sought};
 use futures::stream::TryStreamExt as _;
 use icecore_format::Timestamp;
-use icecore_format::snapshot::Snapshot;
 use limit::Limit;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -140,11 +140,23 @@ pub async fn recover(
     let resolve_nanoseconds = clock.now().0.saturating_sub(began.0);
     let options = plan.restore_options(request, options);
     let snapshot = &plan.state.snapshot;
-    let restored = restore::restore(repository, snapshot, target, &options, monitor).await?;
+    let chunks = plan.state.chunks(repository).await?;
+    let restored =
+        restore::restore_with(repository, &chunks, snapshot, target, &options, monitor).await?;
     Ok(RecoverReport { plan, restored, resolve_nanoseconds })
 }
 
 impl RecoverPlan {
+    /// Says what restoring it would do.
+    pub async fn restore_plan(
+        &self,
+        repository: &Repository,
+        options: &RestoreOptions,
+    ) -> Result<RestorePlan, RecoverError> {
+        let chunks = self.state.chunks(repository).await?;
+        Ok(restore::plan_with(&chunks, &self.state.snapshot, options).await?)
+    }
+
     /// The same options for what was planned.
     pub fn restore_options(
         &self,
@@ -167,13 +179,18 @@ pub async fn plan(
 ) -> Result<RecoverPlan, RecoverError> {
     let _task = monitor.task("finding the point");
     let Resolved { number, limit, asked } = resolve(repository, request, monitor).await?;
-    let state = request.states.get(number).ok_or(PointError::Nothing)?.clone();
+    let mut state = request.states.get(number).ok_or(PointError::Nothing)?.clone();
     let newest = request.states.last().unwrap_or(&state).clone();
     let before = number.checked_sub(1).and_then(|before| request.states.get(before)).cloned();
     let cut = match limit {
-        Some(limit) => cut(repository, request, &state.snapshot, limit, asked, monitor).await?,
+        Some(limit) => cut(repository, request, &state, limit, asked, monitor).await?,
         None => None,
     };
+    if cut.is_none() && state.has_tail() {
+        let (chunks, all) = (state.chunks(repository).await?, StreamSelection::default());
+        let streams = streams_in(&chunks, &state.snapshot, &all).await?;
+        state.snapshot.counts.streams = streams.len() as u64;
+    }
     let first_moved = cut.as_ref().and_then(|cut| cut.first_moved);
     let asked_time = match request.point {
         RecoveryPoint::Time(time) | RecoveryPoint::CommitTime(time) => Some(time),
@@ -212,7 +229,19 @@ async fn resolve(
     let last = states.last().ok_or(PointError::Nothing)?;
     let (number, limit) = match &request.point {
         RecoveryPoint::Latest => (states.len() - 1, None),
-        RecoveryPoint::CommitTime(_) => return Err(PointError::NoCommitTimes.into()),
+        RecoveryPoint::CommitTime(time) => {
+            let number = of_commit_time(states, last, *time)?;
+            let sought = Sought::CommittedAfter(*time);
+            let mut finder = finder(repository, states, sought, monitor).await?;
+            let limit = match finder.find(states, number).await? {
+                Some(found) => {
+                    let last = found.ordinal.checked_sub(1).ok_or(PointError::Nothing)?;
+                    Some(Limit::Ordinal(last))
+                }
+                None => None,
+            };
+            (number, limit)
+        }
         RecoveryPoint::Time(time) => (of_time(states, last, *time)?, Some(Limit::Time(*time))),
         RecoveryPoint::Position(position) => {
             (of_position(states, last, *position)?, Some(Limit::Position(*position)))
@@ -226,7 +255,7 @@ async fn resolve(
         RecoveryPoint::Version { stream, version } => {
             let sought = Sought::Version(stream.clone(), *version);
             let Some((number, found)) = find(repository, states, sought, monitor).await? else {
-                return Err(no_version(repository, &last.snapshot, stream, *version).await?.into());
+                return Err(no_version(repository, last, stream, *version).await?.into());
             };
             return Ok(Resolved::at(number, found));
         }
@@ -242,10 +271,29 @@ impl Resolved {
     }
 }
 
+/// The earliest state with all transactions up to a time, if it is known when they were committed.
+fn of_commit_time(states: &[State], last: &State, time: Timestamp) -> Result<usize, PointError> {
+    let first = states.iter().filter_map(|state| state.span().first_commit).min();
+    let first = first.ok_or(PointError::NoCommitTimes)?;
+    if time < first {
+        return Err(PointError::CommitTooEarly { first });
+    }
+    let reaches = |state: &State| state.span().commits_known > 0 && state.moment() >= time;
+    states.iter().position(reaches).ok_or_else(|| too_late(states, last))
+}
+
+fn too_late(states: &[State], last: &State) -> PointError {
+    let newest = last.moment();
+    match states.iter().find_map(State::gap) {
+        Some(gap) => PointError::Gap { newest, gap: Box::new(gap.clone()) },
+        None => PointError::TimeTooLate { newest },
+    }
+}
+
 fn of_time(states: &[State], last: &State, time: Timestamp) -> Result<usize, PointError> {
     let reaches = |state: &State| state.moment() >= time;
     let number = states.iter().position(reaches);
-    let number = number.ok_or_else(|| PointError::TimeTooLate { newest: last.moment() })?;
+    let number = number.ok_or_else(|| too_late(states, last))?;
     let counts = states.get(number).unwrap_or(last).snapshot.counts;
     match counts.first_time {
         None if counts.events == 0 => Err(PointError::Nothing),
@@ -274,29 +322,40 @@ async fn find(
     sought: Sought,
     monitor: &Monitor,
 ) -> Result<Option<(usize, Found)>, RecoverError> {
-    let chunks = repository.chunks().await?;
+    Ok(finder(repository, states, sought, monitor).await?.first(states).await?)
+}
+
+async fn finder<'a>(
+    repository: &'a Repository,
+    states: &[State],
+    sought: Sought,
+    monitor: &'a Monitor,
+) -> Result<Finder<'a>, ReadError> {
+    // Of several states one at most has a tail.
+    let chunks = match states.iter().find(|state| state.has_tail()) {
+        Some(state) => state.chunks(repository).await?,
+        None => repository.chunks().await?,
+    };
     let environment = &repository.environment;
-    let mut finder =
-        Finder { environment, chunks: &chunks, monitor, sought, without: HashSet::new() };
-    Ok(finder.first(states).await?)
+    Ok(Finder { environment, chunks, monitor, sought, without: HashSet::new() })
 }
 
 /// Why a version is not there, with the nearest ones that are.
 async fn no_version(
     repository: &Repository,
-    newest: &Snapshot,
+    newest: &State,
     stream: &str,
     version: u64,
 ) -> Result<PointError, RecoverError> {
     let streams = StreamSelection::of_ids([stream.to_owned()].into());
-    let chunks = repository.chunks().await?;
-    let root = newest.event_log.clone().unwrap_or_default();
+    let chunks = newest.chunks(repository).await?;
+    let root = newest.log();
     let (mut is_there, mut below, mut above) = (false, None, None);
     let mut parts =
         std::pin::pin!(crate::event_log::LogReader::new(chunks.clone()).placed_parts(&root));
     while let Some(part) = parts.try_next().await? {
         for placed in part.chunks_of(&streams).await? {
-            let (records, beside) = look::read(&chunks, placed).await?;
+            let (records, beside) = look::read(&chunks, placed, false).await?;
             look::visit(&records, beside.as_ref(), placed, |event, _, _| {
                 if event.stream == stream {
                     is_there = true;
@@ -319,19 +378,19 @@ async fn no_version(
     })
 }
 
-/// Cuts the log of a snapshot; nothing if there is nothing to be left out.
+/// Cuts the log of a state; nothing if there is nothing to be left out.
 async fn cut(
     repository: &Repository,
     request: &RecoverRequest,
-    snapshot: &Snapshot,
+    state: &State,
     limit: Limit,
     asked: Option<(String, u64)>,
     monitor: &Monitor,
 ) -> Result<Option<Arc<Cut>>, RecoverError> {
-    let chunks = repository.chunks().await?;
-    let files = restore::read_files(&chunks, snapshot.tree).await?;
-    let ties = (request.ties)(&snapshot.source_kind, &files);
-    let root = snapshot.event_log.clone().unwrap_or_default();
+    let chunks = state.chunks(repository).await?;
+    let files = restore::read_files(&chunks, state.snapshot.tree).await?;
+    let ties = (request.ties)(&state.snapshot.source_kind, &files);
+    let root = state.log();
     let streams = &request.streams;
     let cutter = Cutter { repository, chunks: &chunks, root: &root, streams, monitor };
     let are_tied = ties.are_known();

@@ -152,14 +152,22 @@ pub async fn plan(
     snapshot: &Snapshot,
     options: &RestoreOptions,
 ) -> Result<RestorePlan, RestoreError> {
-    let chunks = repository.chunks().await?;
-    let (events, streams, _) = expected(&chunks, snapshot, options).await?;
+    plan_with(&repository.chunks().await?, snapshot, options).await
+}
+
+/// The same with a reader that finds the chunks of the snapshot's log, wherever they are.
+pub(crate) async fn plan_with(
+    chunks: &ChunkReader,
+    snapshot: &Snapshot,
+    options: &RestoreOptions,
+) -> Result<RestorePlan, RestoreError> {
+    let (events, streams, _) = expected(chunks, snapshot, options).await?;
     if let Some(cut) = options.cut.as_ref().filter(|_| options.is_whole()) {
         return Ok(RestorePlan { events, streams, record_bytes: cut.record_bytes });
     }
     let root = snapshot.event_log.clone().unwrap_or_default();
     let mut record_bytes = 0;
-    let mut wanted = std::pin::pin!(wanted_chunks(&chunks, &root, options));
+    let mut wanted = std::pin::pin!(wanted_chunks(chunks, &root, options));
     while let Some((placed, _)) = wanted.try_next().await? {
         record_bytes += u64::from(placed.chunk.record_bytes);
     }
@@ -176,15 +184,27 @@ pub async fn restore(
     options: &RestoreOptions,
     monitor: &Monitor,
 ) -> Result<RestoreReport, RestoreError> {
-    let _task = monitor.task("restoring");
     let chunks = repository.chunks().await?;
+    restore_with(repository, &chunks, snapshot, target, options, monitor).await
+}
+
+/// The same with a reader that finds the chunks of the snapshot's log, wherever they are.
+pub(crate) async fn restore_with(
+    repository: &Repository,
+    chunks: &ChunkReader,
+    snapshot: &Snapshot,
+    target: &dyn Target,
+    options: &RestoreOptions,
+    monitor: &Monitor,
+) -> Result<RestoreReport, RestoreError> {
+    let _task = monitor.task("restoring");
     if options.on_conflict.is_some() && !target.takes_streams_beside_others() {
         return Err(RestoreStep::from(written_whole(target)).into());
     }
-    let (mut events, mut streams, requested) = expected(&chunks, snapshot, options).await?;
+    let (mut events, mut streams, requested) = expected(chunks, snapshot, options).await?;
     let request = TargetRequest {
         source_kind: snapshot.source_kind.clone(),
-        files: read_files(&chunks, snapshot.tree).await?,
+        files: read_files(chunks, snapshot.tree).await?,
         overwrite: options.overwrite,
         whole: options.is_whole(),
         is_cut: options.cut.as_ref().is_some_and(|cut| cut.left_out > 0),
@@ -207,7 +227,7 @@ pub async fn restore(
     }
     let clock = &repository.environment.clock;
     let began = clock.now();
-    let copied = copy(repository, &chunks, snapshot, &mut *writer, options, monitor).await;
+    let copied = copy(repository, chunks, snapshot, &mut *writer, options, monitor).await;
     let end = match copied {
         Ok((restored, end)) if restored == events => end,
         failed => {

@@ -17,7 +17,7 @@ use icecore_tests::error_chain::chain;
 use std::sync::{Arc, Mutex};
 
 fn request(snapshot: &Snapshot, point: RecoveryPoint) -> RecoverRequest {
-    let states = vec![State { snapshot: snapshot.clone() }];
+    let states = vec![State::of(snapshot.clone())];
     RecoverRequest {
         states,
         point,

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::locator::{Locator, SourceOptions};
 use clap::Args;
-use icecore::recover::{RecoverError, RecoverRequest, State, Ties, plan, recover, states};
+use icecore::recover::{RecoverRequest, State, Ties, plan, recover, states, with_tail};
 use icecore::source::SourceFile;
 use icecore::{Monitor, restore, snapshots};
 use icecore_format::checkpoint::LedgerState;
@@ -58,7 +58,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     let name = source_name(&source, &ledger);
     let states = match &from {
         Some(from) => vec![chosen(&ledger, from, &name)?],
-        None => states(&ledger, &name, host.as_deref())?,
+        None => with_tail(&repository, states(&ledger, &name, host.as_deref())?).await?,
     };
     let streams = options.streams.clone();
     let request = RecoverRequest { states, point, streams, ties };
@@ -75,9 +75,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     if destination.dry_run {
         let planned = plan(&repository, &request, &monitor).await?;
         let options = planned.restore_options(&request, &options);
-        let snapshot = &planned.state.snapshot;
-        let restored =
-            restore::plan(&repository, snapshot, &options).await.map_err(RecoverError::from)?;
+        let restored = planned.restore_plan(&repository, &options).await?;
         report.print_plan(&planned, &restored);
         return Ok(());
     }
@@ -108,7 +106,7 @@ fn chosen(ledger: &LedgerState, from: &str, source: &str) -> Result<State, Comma
             format!("--from names a snapshot of '{}', not of '{source}'", snapshot.source);
         return Err(CommandError::Usage(message));
     }
-    Ok(State { snapshot })
+    Ok(State::of(snapshot))
 }
 
 /// How events of a source are tied to each other.

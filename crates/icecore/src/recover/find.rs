@@ -16,8 +16,8 @@ use crate::monitor::Monitor;
 use crate::pipeline::Pipeline;
 use crate::selection::StreamSelection;
 use futures::stream::TryStreamExt as _;
-use icecore_format::ChunkId;
-use icecore_format::event::Event;
+use icecore_format::event::{Event, EventForm};
+use icecore_format::{ChunkId, Timestamp};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -29,20 +29,28 @@ const SEARCHES_PER_JOB: usize = 4;
 pub(super) enum Sought {
     Id(String),
     Version(String, u64),
+    /// The first whose transaction was committed later.
+    CommittedAfter(Timestamp),
 }
 
 impl Sought {
-    fn is(&self, event: &Event<'_>) -> bool {
+    fn is(&self, event: &Event<'_>, form: &EventForm<'_>) -> bool {
         match self {
+            Self::CommittedAfter(time) => form.commit.is_some_and(|commit| commit.time > *time),
             Self::Id(id) => is_id(event.id, id),
             Self::Version(stream, version) => event.version == *version && event.stream == stream,
         }
     }
 
+    /// Whether what stands beside events tells more of it than their positions.
+    fn needs_beside(&self) -> bool {
+        matches!(self, Self::CommittedAfter(_))
+    }
+
     /// The streams that it may be in.
     fn streams(&self) -> StreamSelection {
         match self {
-            Self::Id(_) => StreamSelection::default(),
+            Self::Id(_) | Self::CommittedAfter(_) => StreamSelection::default(),
             Self::Version(stream, _) => StreamSelection::of_ids([stream.clone()].into()),
         }
     }
@@ -60,7 +68,7 @@ pub(super) struct Found {
 /// Looks for an event.
 pub(super) struct Finder<'a> {
     pub(super) environment: &'a Environment,
-    pub(super) chunks: &'a ChunkReader,
+    pub(super) chunks: ChunkReader,
     pub(super) monitor: &'a Monitor,
     pub(super) sought: Sought,
     /// Chunks that do not have it.
@@ -94,7 +102,11 @@ impl Finder<'_> {
     }
 
     /// Where a state has it.
-    async fn find(&mut self, states: &[State], number: usize) -> Result<Option<Found>, CutError> {
+    pub(super) async fn find(
+        &mut self,
+        states: &[State],
+        number: usize,
+    ) -> Result<Option<Found>, CutError> {
         let Some(state) = states.get(number) else { return Ok(None) };
         let streams = self.sought.streams();
         let mut parts =
@@ -140,12 +152,13 @@ impl Finder<'_> {
         let (chunks, environment) = (self.chunks.clone(), self.environment.clone());
         let sought = Arc::new(self.sought.clone());
         async move {
-            let (records, beside) = read(&chunks, placed).await?;
+            let (records, beside) = read(&chunks, placed, sought.needs_beside()).await?;
             let searched = environment.compute(move || {
                 let mut found = None;
-                visit(&records, beside.as_ref(), placed, |event, position, ordinal| {
-                    if sought.is(event) {
+                visit(&records, beside.as_ref(), placed, |event, form, ordinal| {
+                    if sought.is(event, form) {
                         let (stream, version) = (event.stream.to_owned(), event.version);
+                        let position = form.position;
                         found = Some(Found { stream, version, position, ordinal });
                     }
                     found.is_none()

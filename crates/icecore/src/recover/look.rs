@@ -12,7 +12,7 @@ use crate::selection::StreamSelection;
 use bytes::Bytes;
 use icecore_format::ChunkKind;
 use icecore_format::Timestamp;
-use icecore_format::event::{Beside, Event, records};
+use icecore_format::event::{Beside, Event, EventForm, records};
 use icecore_format::record::DecodeError;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -97,7 +97,7 @@ impl Looker {
     ) -> impl Future<Output = Result<Look, ReadError>> + Send + use<> {
         let looker = self.clone();
         async move {
-            let (records, beside) = read(&looker.chunks, placed).await?;
+            let (records, beside) = read(&looker.chunks, placed, false).await?;
             let Self { environment, filter, streams, .. } = looker;
             let looked = environment
                 .compute(move || look(&records, beside.as_ref(), placed, &filter, &streams))
@@ -108,16 +108,17 @@ impl Looker {
     }
 }
 
-/// The records of a chunk, and what stands beside them.
+/// The records of a chunk, and what stands beside them, if that is wanted or they have positions.
 pub(crate) async fn read(
     chunks: &ChunkReader,
     placed: PlacedChunk,
+    with_beside: bool,
 ) -> Result<(Bytes, Option<Beside>), ReadError> {
     let chunk = placed.chunk;
     let read_beside = async {
         match chunk.beside {
             // Positions stand there.
-            Some(id) if chunk.position.is_some() => {
+            Some(id) if with_beside || chunk.position.is_some() => {
                 let bytes = chunks.read(ChunkKind::Beside, id).await?;
                 let beside = Beside::decode(&bytes, chunk.events);
                 beside.map(Some).map_err(|source| ReadError::ChunkMalformed { id, source })
@@ -128,19 +129,20 @@ pub(crate) async fn read(
     futures::try_join!(chunks.read(ChunkKind::Events, chunk.records), read_beside)
 }
 
-/// Calls `visit` for each event of a chunk with its position and ordinal, as long as it is told to go on.
+/// Calls `visit` for each event of a chunk with what stands beside it and its ordinal, as long as it
+/// is told to go on.
 pub(crate) fn visit(
     bytes: &[u8],
     beside: Option<&Beside>,
     placed: PlacedChunk,
-    mut visit: impl FnMut(&Event<'_>, Option<u64>, u64) -> bool,
+    mut visit: impl FnMut(&Event<'_>, &EventForm<'_>, u64) -> bool,
 ) -> Result<(), DecodeError> {
     let empty = Beside::default();
     let (mut forms, _) = beside.unwrap_or(&empty).forms(placed.chunk.position);
     let mut ordinal = placed.first_ordinal;
     for body in records(bytes)? {
         let event = Event::decode_body(body?)?;
-        if !visit(&event, forms.next_form().position, ordinal) {
+        if !visit(&event, &forms.next_form(), ordinal) {
             break;
         }
         ordinal += 1;
@@ -158,7 +160,8 @@ fn look(
     let mut look = Look::default();
     let mut extents = HashMap::<StreamKey, Extent>::new();
     let are_tied = filter.ties.are_known();
-    visit(bytes, beside, placed, |event, position, ordinal| {
+    visit(bytes, beside, placed, |event, form, ordinal| {
+        let position = form.position;
         let is_chosen = streams.includes(event.stream);
         if !is_chosen && !are_tied {
             return true;

@@ -1,5 +1,6 @@
 //! Recovery points, and why one cannot be had.
 
+use crate::tail::TailGap;
 use icecore_format::Timestamp;
 
 /// What a source is to be brought back to.
@@ -29,8 +30,22 @@ pub enum RecoveryPoint {
 #[non_exhaustive]
 pub enum PointError {
     /// Nothing knows when transactions were committed.
-    #[error("snapshots do not have the times at which transactions were committed")]
+    #[error("when transactions were committed is known of none that were captured of this source")]
     NoCommitTimes,
+    /// It is before the first transaction of which that is known.
+    #[error("when transactions were committed is not known of that time")]
+    CommitTooEarly {
+        /// When the first known one was committed.
+        first: Timestamp,
+    },
+    /// The tail has it no more, and no later state has it.
+    #[error("the tail of this source ends before that time, where {} should be", gap.object)]
+    Gap {
+        /// Until when what is before the gap reaches.
+        newest: Timestamp,
+        /// What is missing or damaged.
+        gap: Box<TailGap>,
+    },
     /// The events have no times.
     #[error("the events of this source have no times")]
     NoTimes,

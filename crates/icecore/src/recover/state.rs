@@ -1,19 +1,52 @@
-//! States of a source: logs that can be cut. Today each is a snapshot.
+//! States of a source: logs that can be cut. Each is a snapshot, or one and the tail after it.
 
+use crate::chunks::ChunkReader;
+use crate::error::ReadError;
+use crate::repository::Repository;
+use crate::tail::{self, TailGap, TailLog};
 use icecore_format::Timestamp;
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::event_log::{EventLogRoot, Span};
+use icecore_format::ledger::body::{FollowedSource, TailMark};
 use icecore_format::snapshot::Snapshot;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a source had at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct State {
-    /// The snapshot that has it.
+    /// The snapshot that has it. If there is a tail, it is as a snapshot would be that was made at its
+    /// end, but for what was beside the events, which is that of the snapshot before.
     pub snapshot: Snapshot,
+    /// The tail whose events are the last of its log.
+    tail: Option<Arc<TailLog>>,
 }
 
 impl State {
+    /// The state that a snapshot has.
+    pub fn of(snapshot: Snapshot) -> Self {
+        Self { snapshot, tail: None }
+    }
+
+    /// Whether its newest events are in the tail.
+    pub fn has_tail(&self) -> bool {
+        self.tail.is_some()
+    }
+
+    /// What is missing or damaged right after it, in the tail.
+    pub fn gap(&self) -> Option<&TailGap> {
+        self.tail.as_ref().and_then(|tail| tail.gap.as_ref())
+    }
+
+    /// A reader of the chunks of its log.
+    pub(crate) async fn chunks(&self, repository: &Repository) -> Result<ChunkReader, ReadError> {
+        let chunks = repository.chunks().await?;
+        Ok(match &self.tail {
+            Some(tail) => tail.reader(chunks),
+            None => chunks,
+        })
+    }
+
     /// Its events.
     pub(crate) fn log(&self) -> EventLogRoot {
         self.snapshot.event_log.clone().unwrap_or_default()
@@ -38,6 +71,15 @@ impl State {
         self.snapshot.epoch
     }
 }
+
+/// What is in a tail follows from the snapshot that it is made into.
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.snapshot == other.snapshot
+    }
+}
+
+impl Eq for State {}
 
 /// No source is meant, or more than one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,5 +158,60 @@ pub fn states(
     if selections.len() > 1 {
         return Err(StatesError::SeveralSelections { name: name(), selections });
     }
-    Ok(snapshots.into_iter().map(|snapshot| State { snapshot: snapshot.clone() }).collect())
+    Ok(snapshots.into_iter().map(|snapshot| State::of(snapshot.clone())).collect())
+}
+
+/// These states and the one that their tail leads to, if the source is followed: where its moment
+/// places it.
+pub async fn with_tail(
+    repository: &Repository,
+    mut states: Vec<State>,
+) -> Result<Vec<State>, ReadError> {
+    let ledger = repository.state().await;
+    let Some(last) = states.last() else { return Ok(states) };
+    let source = FollowedSource {
+        name: last.snapshot.source.clone(),
+        kind: last.snapshot.source_kind.clone(),
+        selection: last.snapshot.selection.clone(),
+    };
+    let Some(tail) = tail::find(&ledger, &source) else { return Ok(states) };
+    let Some((start, epochs)) = tail::chain(tail) else { return Ok(states) };
+    let mark_of = |state: &State| {
+        let is_in_chain = |mark: &TailMark| epochs.iter().any(|it| it.session == mark.session);
+        state.snapshot.tail.filter(is_in_chain)
+    };
+    // The newest snapshot that has some of the tail, or the one that it goes on from.
+    let marked = states.iter().rposition(|state| mark_of(state).is_some());
+    let base = marked.or_else(|| states.iter().position(|it| it.snapshot.id == start));
+    let Some((number, base)) = base.and_then(|number| Some((number, states.get(number)?))) else {
+        return Ok(states);
+    };
+    let Some(log) = TailLog::read(repository, tail, mark_of(base), None).await? else {
+        return Ok(states);
+    };
+    if log.total.events == 0 && log.gap.is_none() {
+        return Ok(states);
+    }
+    let state = after(base, log);
+    let is_later = |other: &State| other.moment() > state.moment();
+    let place = states.iter().skip(number + 1).position(is_later);
+    let place = place.map_or(states.len(), |place| number + 1 + place);
+    states.insert(place, state);
+    Ok(states)
+}
+
+/// A snapshot and the tail after it.
+fn after(base: &State, log: TailLog) -> State {
+    let mut snapshot = base.snapshot.clone();
+    let root = log.after(&snapshot);
+    let span = root.span();
+    snapshot.event_log = Some(root);
+    if let Some(time) = log.last_flush {
+        (snapshot.started, snapshot.finished) = (time, time);
+    }
+    let counts = &mut snapshot.counts;
+    counts.events = span.events;
+    (counts.first_position, counts.last_position) = (span.first_position, span.last_position);
+    (counts.first_time, counts.last_time) = (span.first_time, span.last_time);
+    State { snapshot, tail: Some(Arc::new(log)) }
 }

@@ -162,11 +162,11 @@ pub(super) async fn streams_of_cut(
                 continue;
             }
             let filter = cut.filter(&placed);
-            let (records, beside) = read(chunks, placed).await?;
-            visit(&records, beside.as_ref(), placed, |event, position, ordinal| {
+            let (records, beside) = read(chunks, placed, false).await?;
+            visit(&records, beside.as_ref(), placed, |event, form, ordinal| {
                 let number = ordinal - placed.first_ordinal;
                 if options.streams.includes(event.stream)
-                    && filter.includes(event, position, number)
+                    && filter.includes(event, form.position, number)
                 {
                     add(event.stream, 1, event.version, event.version);
                 }

@@ -15,13 +15,11 @@ use icecore_format::event_log::{EventLogRoot, SegmentChunk, Span};
 use icecore_format::ledger::body::TailMark;
 use icecore_format::snapshot::Snapshot;
 use icecore_format::tail::Flush;
-use icecore_format::{ChunkId, ChunkKind, PackClass, SnapshotId, Timestamp};
+use icecore_format::{ChunkId, ChunkKind, PackClass, Timestamp};
 use std::sync::Arc;
 
 /// What a tail has, object by object, as far as nothing is missing.
 pub(crate) struct TailLog {
-    /// The snapshot that it goes on from.
-    pub(crate) base: SnapshotId,
     /// What was captured since.
     pub(crate) total: Span,
     /// Where the source can be gone on from after it, and what that needs; `None` if there is
@@ -59,9 +57,8 @@ impl TailLog {
         from: Option<TailMark>,
         end: Option<TailMark>,
     ) -> Result<Option<Self>, ReadError> {
-        let Some((base, epochs)) = chain(tail) else { return Ok(None) };
+        let Some((_, epochs)) = chain(tail) else { return Ok(None) };
         let mut log = Self {
-            base,
             total: Span::default(),
             resume: None,
             last_flush: None,
@@ -166,5 +163,11 @@ impl TailLog {
     /// A reader of chunks that finds those of the tail, too.
     pub(crate) fn reader(&self, chunks: ChunkReader) -> ChunkReader {
         chunks.with_tail(self.chunks.clone())
+    }
+}
+
+impl std::fmt::Debug for TailLog {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "TailLog({} events)", self.total.events)
     }
 }
