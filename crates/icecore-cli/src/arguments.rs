@@ -2,6 +2,7 @@
 
 use crate::commands::{
     backup, check, completions, follow, init, man, recover, restore, show, snapshots, streams,
+    timeline,
 };
 use crate::times::{Age, Moment, Since};
 use clap::{Args, Parser, Subcommand};
@@ -70,6 +71,7 @@ pub(crate) enum Command {
     Streams(streams::Arguments),
     Restore(restore::Arguments),
     Recover(recover::Arguments),
+    Timeline(timeline::Arguments),
     Check(check::Arguments),
     /// List everything that ever changed the repository
     Log,

@@ -11,6 +11,7 @@ pub(crate) mod streams;
 
 pub(crate) mod recover;
 pub(crate) mod restore;
+pub(crate) mod timeline;
 
 pub(crate) mod check;
 pub(crate) mod log;
@@ -36,6 +37,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<(), Comma
         Command::Streams(arguments) => streams::run(&arguments, context).await,
         Command::Restore(arguments) => restore::run(arguments, context).await,
         Command::Recover(arguments) => recover::run(arguments, context).await,
+        Command::Timeline(arguments) => timeline::run(&arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,
         Command::Log => log::run(context).await,
         #[cfg(feature = "sqlite")]

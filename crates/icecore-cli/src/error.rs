@@ -59,6 +59,12 @@ pub(crate) enum CommandError {
         /// How many findings.
         findings: u64,
     },
+    /// Something of a tail is missing or damaged.
+    #[error("the tail has {}", crate::table::counted(*gaps, "gap", "gaps"))]
+    TailGaps {
+        /// How many objects.
+        gaps: u64,
+    },
     /// A snapshot was made, and not of everything.
     #[error(
         "the snapshot lacks part of its source: {}",

@@ -82,6 +82,10 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
             "delete nothing: streams that are not damaged can still be restored, and a repair \
              needs what is left",
         ),
+        CommandError::TailGaps { .. } => of(
+            FAILED,
+            "recovery does not cross a gap; `icecore backup events` has what the source still has",
+        ),
         CommandError::Incomplete { .. } => {
             of(INCOMPLETE, "the snapshot is committed, and has all that was not warned of")
         }

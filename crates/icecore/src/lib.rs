@@ -23,6 +23,7 @@ pub mod source;
 pub mod streams;
 pub mod tail;
 pub mod target;
+pub mod timeline;
 
 mod chunks;
 mod event_log;

@@ -11,7 +11,7 @@ use crate::locator::{Locator, SourceOptions};
 use clap::Args;
 use icecore::recover::{RecoverRequest, State, Ties, plan, recover, states, with_tail};
 use icecore::source::SourceFile;
-use icecore::{Monitor, restore, snapshots};
+use icecore::{Monitor, snapshots};
 use icecore_format::checkpoint::LedgerState;
 use objectives::{Objectives, Watch};
 use point::PointArgument;
@@ -89,7 +89,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
 }
 
 /// The name of the source that is meant: what was given, or the name that its locator has by default.
-fn source_name(source: &OsStr, ledger: &LedgerState) -> String {
+pub(crate) fn source_name(source: &OsStr, ledger: &LedgerState) -> String {
     let given = source.to_string_lossy().into_owned();
     if snapshots::live(ledger).iter().any(|found| found.snapshot.source == given) {
         return given;

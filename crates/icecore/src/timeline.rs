@@ -1,0 +1,143 @@
+//! The timeline of a source: its snapshots, its tail, what is missing of that, and which moments can
+//! be recovered.
+
+use crate::error::ReadError;
+use crate::recover::State;
+use crate::repository::Repository;
+use crate::tail::{self, EpochReader, Scanned};
+use futures::stream::StreamExt as _;
+use icecore_format::checkpoint::EpochState;
+use icecore_format::event_log::Span;
+use icecore_format::ledger::body::{FollowedSource, TailMark};
+use icecore_format::{SnapshotId, Timestamp};
+
+/// The timeline of a source.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// Its snapshots, oldest first.
+    pub states: Vec<State>,
+    /// Its tail, if it was ever followed.
+    pub tail: Option<TailTimeline>,
+}
+
+/// The tail of a source since the newest snapshot that an epoch of it starts at.
+#[derive(Clone, Debug)]
+pub struct TailTimeline {
+    /// The snapshot that it starts at.
+    pub base: SnapshotId,
+    /// Its epochs, oldest first.
+    pub epochs: Vec<EpochTimeline>,
+    /// The newest snapshot that has events of it, and how far that reaches.
+    pub absorbed: Option<(SnapshotId, TailMark)>,
+    /// What the newest flush says was captured since the tail's start.
+    pub captured: Span,
+    /// When the newest flush was sealed.
+    pub last_flush: Option<Timestamp>,
+}
+
+/// What one follower captured.
+#[derive(Clone, Debug)]
+pub struct EpochTimeline {
+    /// The ledger entry that opened it.
+    pub entry: u64,
+    /// The host that followed.
+    pub host: String,
+    /// Whether it was not ended: its follower may be alive.
+    pub is_open: bool,
+    /// Objects that count.
+    pub flushes: u64,
+    /// Objects that are missing or damaged, and in what way.
+    pub gaps: Vec<(String, String)>,
+}
+
+impl Timeline {
+    /// The time of the first event, and until when everything is there: the moments between can be
+    /// recovered, but for what gaps are told.
+    pub fn window(&self) -> Option<(Option<Timestamp>, Timestamp)> {
+        let newest = self.states.last()?;
+        let first = newest.snapshot.counts.first_time;
+        let last_flush = self.tail.as_ref().and_then(|tail| tail.last_flush);
+        Some((first, newest.moment().max(last_flush.unwrap_or(Timestamp(i64::MIN)))))
+    }
+
+    /// Whether anything of the tail is missing or damaged.
+    pub fn has_gaps(&self) -> bool {
+        self.tail.iter().flat_map(|tail| &tail.epochs).any(|epoch| !epoch.gaps.is_empty())
+    }
+}
+
+/// The timeline of the source that has these snapshots. Unless `read` is set, objects of the tail are
+/// listed and not read, so one that is damaged is not found.
+pub async fn timeline(
+    repository: &Repository,
+    states: Vec<State>,
+    read: bool,
+) -> Result<Timeline, ReadError> {
+    let ledger = repository.state().await;
+    let source = states.last().map(|state| FollowedSource {
+        name: state.snapshot.source.clone(),
+        kind: state.snapshot.source_kind.clone(),
+        selection: state.snapshot.selection.clone(),
+    });
+    let tail = source.and_then(|source| tail::find(&ledger, &source));
+    let Some((base, chain)) = tail.and_then(tail::chain) else {
+        return Ok(Timeline { states, tail: None });
+    };
+    let mut found = TailTimeline {
+        base,
+        epochs: Vec::new(),
+        absorbed: states.iter().rev().find_map(|state| {
+            let mark = state.snapshot.tail?;
+            let is_in_chain = chain.iter().any(|epoch| epoch.session == mark.session);
+            is_in_chain.then_some((state.snapshot.id, mark))
+        }),
+        captured: Span::default(),
+        last_flush: None,
+    };
+    for epoch in chain {
+        let reader = EpochReader::new(repository, epoch);
+        let (objects, gaps) = look(epoch, &reader, read).await?;
+        // The newest that can be read tells of all before it.
+        for number in (0..objects).rev() {
+            if let Ok(flush) = reader.flush(number).await {
+                found.captured = flush.flush.total;
+                found.last_flush = Some(flush.flush.time);
+                break;
+            }
+        }
+        found.epochs.push(EpochTimeline {
+            entry: epoch.number,
+            host: epoch.host.clone(),
+            is_open: epoch.end.is_none(),
+            flushes: objects,
+            gaps,
+        });
+    }
+    Ok(Timeline { states, tail: Some(found) })
+}
+
+/// How many objects of an epoch count, and what is wrong with some.
+async fn look(
+    epoch: &EpochState,
+    reader: &EpochReader,
+    read: bool,
+) -> Result<(u64, Vec<(String, String)>), ReadError> {
+    let extent = reader.extent().await?;
+    let objects = match epoch.end {
+        Some(end) => end,
+        None => tail::complete(reader, extent.objects).await?,
+    };
+    let mut gaps = Vec::new();
+    if read {
+        let mut scanned = std::pin::pin!(tail::scan(reader, 0..objects));
+        while let Some(found) = scanned.next().await {
+            if let (number, Scanned::Gap(reason)) = found? {
+                gaps.push((reader.name(number).to_string(), reason));
+            }
+        }
+    } else {
+        let missing = extent.missing.into_iter().filter(|number| *number < objects);
+        gaps.extend(missing.map(|it| (reader.name(it).to_string(), "it is missing".to_owned())));
+    }
+    Ok((objects, gaps))
+}
