@@ -63,7 +63,7 @@ pub enum FollowNews<'a> {
     Captured {
         /// How many.
         events: u64,
-        /// When the newest of them was recorded.
+        /// When the last of them was committed, or recorded where commits are not known.
         newest: Option<Timestamp>,
     },
     /// Everything that the source has is durable.
@@ -91,7 +91,9 @@ pub struct Flushed {
     pub events: u64,
     /// What was stored for them, in bytes.
     pub bytes: u64,
-    /// When the newest of them was recorded.
+    /// When the first of them was committed, or recorded where commits are not known.
+    pub oldest: Option<Timestamp>,
+    /// When the last of them was.
     pub newest: Option<Timestamp>,
     /// When they were durable.
     pub durable: Timestamp,

@@ -72,8 +72,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
         let tell = |news: FollowNews<'_>| {
             teller.lock().unwrap_or_else(PoisonError::into_inner).tell(&news);
         };
-        follow(&repository, &*source, &options, &monitor, &tell).await?
+        follow(&repository, &*source, &options, &monitor, &tell).await
     };
+    teller.lock().unwrap_or_else(PoisonError::into_inner).finish();
+    let report = report?;
     print(&report, &name, &context.output);
     Ok(())
 }
@@ -103,12 +105,20 @@ struct Teller {
 impl Teller {
     fn tell(&mut self, news: &FollowNews<'_>) {
         self.status.note(news, &self.output);
-        if let Some(metrics) = &mut self.metrics
-            && let Err(error) = metrics.write(&self.status)
-        {
+        let written = self.metrics.as_mut().map(|metrics| metrics.write(&self.status));
+        self.warn_unless(written);
+        self.output.flush();
+    }
+
+    /// Leaves what was true last.
+    fn finish(&self) {
+        self.warn_unless(self.metrics.as_ref().map(|metrics| metrics.replace(&self.status)));
+    }
+
+    fn warn_unless(&self, written: Option<std::io::Result<()>>) {
+        if let (Some(Err(error)), Some(metrics)) = (written, &self.metrics) {
             let path = metrics.path().display();
             self.output.warn(&format!("cannot write metrics to {path}: {error}"), None);
         }
-        self.output.flush();
     }
 }

@@ -10,6 +10,8 @@ fn help_lists_commands_options_and_exit_codes() {
         ("icecore", &["--help"][..]),
         ("icecore-backup-events", &["backup", "events", "--help"]),
         ("icecore-restore", &["restore", "--help"]),
+        ("icecore-follow", &["follow", "--help"]),
+        ("icecore-timeline", &["timeline", "--help"]),
         ("icecore-recover", &["recover", "--help"]),
         ("icecore-snapshots", &["snapshots", "--help"]),
         ("icecore-check", &["check", "--help"]),

@@ -22,6 +22,7 @@ mod log;
 mod demo;
 
 mod exit_codes;
+mod follow;
 mod garbage;
 mod interrupt;
 mod kill;

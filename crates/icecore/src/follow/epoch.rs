@@ -268,7 +268,12 @@ impl Follower<'_> {
         let Pending { batches, bytes: _, resume } = pending;
         let captured =
             environment.compute(move || CapturedChunks::of(batches, &keys, &config)).await?;
-        let (events, newest) = (captured.span.events, captured.span.last_time);
+        let span = captured.span;
+        let events = span.events;
+        let (oldest, newest) = match span.commits_known == events {
+            true => (span.first_commit, span.last_commit),
+            false => (span.first_time, span.last_time),
+        };
         self.monitor.count(Counter::BytesRead, captured.source_bytes);
         (self.tell)(FollowNews::Captured { events, newest });
         let compression = self.options.backup.compression;
@@ -295,7 +300,7 @@ impl Follower<'_> {
         report.events += events;
         report.flushes += 1;
         report.bytes += bytes;
-        (self.tell)(FollowNews::Flushed(&Flushed { events, bytes, newest, durable }));
+        (self.tell)(FollowNews::Flushed(&Flushed { events, bytes, oldest, newest, durable }));
         Ok(())
     }
 

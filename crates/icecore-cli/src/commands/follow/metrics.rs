@@ -38,6 +38,11 @@ impl Metrics {
             return Ok(());
         }
         self.last = Some((Instant::now(), status.is_failing));
+        self.replace(status)
+    }
+
+    /// Writes what `status` says, whenever that was done last.
+    pub(super) fn replace(&self, status: &Status) -> io::Result<()> {
         let temporary = self.path.with_extension("new");
         std::fs::write(&temporary, text(status))?;
         std::fs::rename(temporary, &self.path)
@@ -67,14 +72,14 @@ fn text(status: &Status) -> String {
     put(
         "newest_seen_timestamp_seconds",
         "gauge",
-        "When the newest captured event was recorded.",
+        "When the newest captured event was committed or recorded.",
         seen,
     );
     let durable = status.newest_durable.map(seconds);
     put(
         "newest_durable_timestamp_seconds",
         "gauge",
-        "When the newest durable event was recorded.",
+        "When the newest durable event was committed or recorded.",
         durable,
     );
     let behind = seen.zip(durable).map(|(seen, durable)| seen - durable);
@@ -87,7 +92,7 @@ fn text(status: &Status) -> String {
     put(
         "lag_seconds",
         "gauge",
-        "From when the newest event of the last flush was recorded to when it was durable.",
+        "From the first commit of the last flush to when it was durable.",
         status.lag_seconds,
     );
     put(

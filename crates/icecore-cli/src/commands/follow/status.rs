@@ -31,7 +31,8 @@ pub(super) struct Status {
     pub(super) newest_durable: Option<Timestamp>,
     /// When it was last known that everything was durable, or some of it became so.
     pub(super) last_success: Option<Timestamp>,
-    /// From when an event was recorded to when it was durable, of the newest of the last flush.
+    /// From when an event was committed, or recorded, to when it was durable: of the last flush, the
+    /// one that waited longest.
     pub(super) lag_seconds: Option<f64>,
     told: Option<(Instant, u64, u64)>,
 }
@@ -134,7 +135,7 @@ impl Status {
     }
 
     fn flushed(&mut self, flushed: &Flushed, output: &Output) {
-        let Flushed { events, bytes, newest, durable } = *flushed;
+        let Flushed { events, bytes, oldest, newest, durable } = *flushed;
         self.is_failing = false;
         self.events += events;
         self.flushes += 1;
@@ -142,7 +143,7 @@ impl Status {
         self.newest_durable = self.newest_durable.max(newest);
         self.last_success = Some(durable);
         self.lag_seconds =
-            newest.map(|newest| durable.0.saturating_sub(newest.0) as f64 / NANOSECONDS);
+            oldest.map(|oldest| durable.0.saturating_sub(oldest.0) as f64 / NANOSECONDS);
         if output.is_json() {
             output.message(
                 "flush",
@@ -163,7 +164,7 @@ impl Status {
         }
         self.told = Some((Instant::now(), self.events, self.flushes));
         let lag = self.lag_seconds.map(|lag| {
-            format!(", the newest durable {} after it was recorded", table::duration(lag.max(0.0)))
+            format!(", durable at most {} after their commit", table::duration(lag.max(0.0)))
         });
         output.report(format!(
             "{} captured in {}{}",
