@@ -110,8 +110,9 @@ async fn recovered(
     let options = plan.restore_options(request, &RestoreOptions::default());
     let snapshot = &plan.state.snapshot;
     let (bytes, report) = host.restore_with(repository, snapshot, &options).await?;
-    assert_eq!(report.events_restored, bytes.iter().filter(|byte| **byte == b'\n').count() as u64);
-    Ok((String::from_utf8(bytes).unwrap(), plan))
+    let text = String::from_utf8(bytes).unwrap();
+    assert_eq!(report.events_restored, text.lines().count() as u64);
+    Ok((text, plan))
 }
 
 /// A repository of one source that was backed up as it grew, in chunks of few events.
@@ -125,6 +126,41 @@ async fn grown(host: &Host, dice: &mut Dice, samples: &[Sample]) -> Repository {
     repository
 }
 
+/// What says whether an event, by its number, is not beyond a point.
+type IsIn = Box<dyn Fn(usize, &Sample) -> bool>;
+
+/// A point within these events.
+fn point(dice: &mut Dice, samples: &[Sample]) -> (RecoveryPoint, IsIn) {
+    let last = dice.below(samples.len() as u64) as usize;
+    let chosen = samples[last].clone();
+    let kind = dice.below(4);
+    if kind == 0
+        && let Some(position) = chosen.position
+    {
+        let is_in = move |_: usize, sample: &Sample| sample.position <= Some(position);
+        return (RecoveryPoint::Position(position), Box::new(is_in));
+    }
+    if kind < 2 {
+        let first = samples.iter().filter_map(|sample| sample.time).min().unwrap();
+        let time = (chosen.time.unwrap() + dice.below(20) as i64 - 10).max(first);
+        let is_in = move |_: usize, sample: &Sample| sample.time <= Some(time);
+        return (RecoveryPoint::Time(at(time)), Box::new(is_in));
+    }
+    let point = if kind == 2 {
+        RecoveryPoint::Event(chosen.id.clone())
+    } else {
+        RecoveryPoint::Version { stream: chosen.stream.clone(), version: chosen.version }
+    };
+    let is_in = move |number: usize, sample: &Sample| {
+        let is_before = match chosen.position {
+            Some(last) => sample.position <= Some(last),
+            None => number <= last,
+        };
+        is_before || (sample.stream == chosen.stream && sample.version <= chosen.version)
+    };
+    (point, Box::new(is_in))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cut_is_what_the_oracle_says() {
     let host = Host::new();
@@ -134,40 +170,7 @@ async fn every_cut_is_what_the_oracle_says() {
         let samples = samples(dice, 900, has_positions);
         let repository = grown(&host, dice, &samples).await;
         for _ in 0..6 {
-            let chosen = &samples[dice.below(samples.len() as u64) as usize];
-            let (point, is_in): (_, Box<dyn Fn(usize, &Sample) -> bool>) = match dice.below(4) {
-                0 if has_positions => {
-                    let last = chosen.position;
-                    let point = RecoveryPoint::Position(last.unwrap());
-                    (point, Box::new(move |_, sample| sample.position <= last))
-                }
-                0 | 1 => {
-                    let last = chosen.time.unwrap() + dice.below(20) as i64 - 10;
-                    let last =
-                        last.max(samples.iter().filter_map(|sample| sample.time).min().unwrap());
-                    let point = RecoveryPoint::Time(at(last));
-                    (point, Box::new(move |_, sample| sample.time <= Some(last)))
-                }
-                kind => {
-                    let point = if kind == 2 {
-                        RecoveryPoint::Event(chosen.id.clone())
-                    } else {
-                        let (stream, version) = (chosen.stream.clone(), chosen.version);
-                        RecoveryPoint::Version { stream, version }
-                    };
-                    let last = samples.iter().position(|sample| sample.id == chosen.id).unwrap();
-                    let chosen = chosen.clone();
-                    let is_in = move |number: usize, sample: &Sample| {
-                        let is_before = match chosen.position {
-                            Some(last) => sample.position <= Some(last),
-                            None => number <= last,
-                        };
-                        is_before
-                            || (sample.stream == chosen.stream && sample.version <= chosen.version)
-                    };
-                    (point, Box::new(is_in))
-                }
-            };
+            let (point, is_in) = point(dice, &samples);
             // The newest state alone, so that all of the log is there to be cut.
             let mut request = request(&repository, point).await;
             request.states.drain(..request.states.len() - 1);

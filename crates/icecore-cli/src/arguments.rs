@@ -70,7 +70,7 @@ pub(crate) enum Command {
     Show(show::Arguments),
     Streams(streams::Arguments),
     Restore(restore::Arguments),
-    Recover(recover::Arguments),
+    Recover(Box<recover::Arguments>),
     Timeline(timeline::Arguments),
     Check(check::Arguments),
     /// List everything that ever changed the repository

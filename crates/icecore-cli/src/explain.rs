@@ -2,17 +2,17 @@
 //!
 //! Exit codes are a promise: docs/scripting.md.
 
+mod recovery;
+
 use crate::error::CommandError;
 use crate::password::PasswordError;
 use crate::stream_list::StreamListError;
-use crate::times;
 use icecore::backup::BackupError;
 use icecore::check::CheckError;
 use icecore::error::ReadError;
 use icecore::follow::FollowError;
 use icecore::ledger::{Alarm, AppendError};
 use icecore::local::LocalState;
-use icecore::recover::{PointError, RecoverError, StatesError};
 use icecore::repository::{InitError, OpenError};
 use icecore::restore::{RestoreError, RestoreStep};
 use icecore::session::SessionError;
@@ -69,8 +69,8 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::Backup(error) => explain_backup(error),
         CommandError::Follow(error) => explain_follow(error),
         CommandError::Restore(error) => explain_restore(error),
-        CommandError::States(error) => explain_states(error),
-        CommandError::Recover(error) => explain_recover(error),
+        CommandError::States(error) => recovery::explain_states(error),
+        CommandError::Recover(error) => recovery::explain_recover(error),
         CommandError::Check(CheckError::Stopped(_)) | CommandError::Interrupted => {
             silent(INTERRUPTED)
         }
@@ -338,86 +338,6 @@ fn explain_restore(error: &RestoreError) -> Explanation {
         }
         _ => silent(FAILED),
     }
-}
-
-fn explain_states(error: &StatesError) -> Explanation {
-    match error {
-        StatesError::Unknown { .. } => of(FAILED, "`icecore snapshots` lists sources and hosts"),
-        StatesError::SeveralHosts { .. } => {
-            of(FAILED, "choose the snapshots of one with --host NAME")
-        }
-        StatesError::SeveralKinds { .. } | StatesError::SeveralSelections { .. } => {
-            of(FAILED, "choose a snapshot with --from SNAPSHOT; `icecore snapshots` lists them")
-        }
-        _ => silent(FAILED),
-    }
-}
-
-fn explain_recover(error: &RecoverError) -> Explanation {
-    match error {
-        RecoverError::Point(error) => explain_point(error),
-        RecoverError::Read(error) => explain_read(error),
-        RecoverError::Restore(error) => explain_restore(error),
-        RecoverError::Stopped(_) => silent(INTERRUPTED),
-        _ => silent(FAILED),
-    }
-}
-
-/// The nearest points that can be had.
-fn explain_point(error: &PointError) -> Explanation {
-    let nearest = match error {
-        PointError::NoCommitTimes => {
-            "only what `icecore follow` captures of a replication slot has them; --to-time goes by when \
-             events were recorded"
-                .to_owned()
-        }
-        PointError::CommitTooEarly { first } => format!(
-            "it is known from {} on; --to-time goes by when events were recorded",
-            times::exact(*first)
-        ),
-        PointError::Gap { newest, gap } => {
-            let before = format!("what is before it reaches until {}", times::exact(*newest));
-            match gap.after {
-                Some(after) => format!(
-                    "{before}: --latest or an earlier time has that; what is after it begins at {}, and \
-                     lacks what is missing. A new backup has all that the source has",
-                    times::exact(after)
-                ),
-                None => format!("{before}: --latest or an earlier time has that"),
-            }
-        }
-        PointError::NoTimes | PointError::NoPositions => {
-            "--to-event, --to-version and --latest need neither times nor positions".to_owned()
-        }
-        PointError::TimeTooEarly { first } => {
-            format!("the first event was recorded at {}", times::exact(*first))
-        }
-        PointError::TimeTooLate { newest } => format!(
-            "the newest snapshot reaches until {}; --latest has all of it",
-            times::exact(*newest)
-        ),
-        PointError::PositionTooLow { first, .. } => {
-            format!("the first event is at position {first}")
-        }
-        PointError::PositionTooHigh { newest, .. } => {
-            format!("the newest is at position {newest}; --latest has all there is")
-        }
-        PointError::NoEvent { .. } => {
-            "ids are those of the store; not every store has them for its events".to_owned()
-        }
-        PointError::NoStream { .. } => "`icecore streams SNAPSHOT` lists its streams".to_owned(),
-        PointError::NoVersion { below, above, .. } => match (below, above) {
-            (Some(below), Some(above)) => {
-                format!("the nearest versions are {below} and {above}")
-            }
-            (Some(last), None) => format!("the last version is {last}"),
-            (None, Some(first)) => format!("the first version is {first}"),
-            (None, None) => return silent(FAILED),
-        },
-        PointError::Torn { .. } | PointError::Nothing => "ask for a later point".to_owned(),
-        _ => return silent(FAILED),
-    };
-    of(FAILED, nearest)
 }
 
 #[cfg(feature = "sqlite")]

@@ -355,6 +355,51 @@ fn restores() {
 }
 
 #[test]
+fn recoveries() {
+    use icecore::recover::{PointError, RecoverError, StatesError};
+    let (name, texts) = ("shop".to_owned(), ["one", "other"].map(str::to_owned));
+    let hosts = StatesError::SeveralHosts { name: name.clone(), hosts: texts.clone().into() };
+    insta::assert_snapshot!(told(hosts), @"
+    error: 'shop' was backed up on one and on other
+    hint: choose the snapshots of one with --host NAME
+    exit code: 1
+    ");
+    let kinds = StatesError::SeveralKinds { name: name.clone(), kinds: texts.clone().into() };
+    insta::assert_snapshot!(told(kinds), @"
+    error: 'shop' is the name of sources of kind one and other
+    hint: choose a snapshot with --from SNAPSHOT; `icecore snapshots` lists them
+    exit code: 1
+    ");
+    let selections = StatesError::SeveralSelections { name, selections: texts.into() };
+    insta::assert_snapshot!(told(selections), @"
+    error: snapshots of 'shop' are of different streams: one; other
+    hint: choose a snapshot with --from SNAPSHOT; `icecore snapshots` lists them
+    exit code: 1
+    ");
+    let point = |error| told(RecoverError::from(error));
+    insta::assert_snapshot!(point(PointError::NoTimes), @"
+    error: the events of this source have no times
+    hint: --to-event, --to-version and --latest need neither times nor positions
+    exit code: 1
+    ");
+    let torn = PointError::Torn { stream: "order-1".to_owned(), version: 2 };
+    insta::assert_snapshot!(point(torn), @"
+    error: version 2 of the stream 'order-1' cannot be the last event: others of its transaction, or before it, come later
+    hint: ask for a later point
+    exit code: 1
+    ");
+    insta::assert_snapshot!(point(PointError::Nothing), @"
+    error: no event is left at that point
+    hint: ask for a later point
+    exit code: 1
+    ");
+    insta::assert_snapshot!(told(RecoverError::from(Stopped)), @"
+    error: stopped as asked
+    exit code: 130
+    ");
+}
+
+#[test]
 fn the_command_itself() {
     let failure = || std::io::Error::from(std::io::ErrorKind::StorageFull);
     insta::assert_snapshot!(told(CommandError::Damaged { findings: 1 }), @"

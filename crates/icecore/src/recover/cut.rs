@@ -223,13 +223,13 @@ impl Cutter<'_> {
             }
             let rest = if is_in { ChunkCut::Whole } else { ChunkCut::Out };
             let mut cut = vec![rest; is_looked_at.len()];
-            let mut looked = Pass::default();
+            let mut exceptions = Pass::default();
             if is_looked_at.contains(&true) {
                 let chunks = part.chunks_that(&is_looked_at);
-                cut = self.look_at(looker, &part, &chunks, rest, &mut looked).await?;
+                cut = self.look_at(looker, &part, &chunks, rest, &mut exceptions).await?;
             }
             // What was not looked at is in, or out, as a whole.
-            let unseen = events.saturating_sub(looked.tally.seen);
+            let unseen = events.saturating_sub(exceptions.tally.seen);
             pass.tally.seen += unseen;
             if is_in {
                 pass.tally.events += unseen;
@@ -237,7 +237,7 @@ impl Cutter<'_> {
                 let whole = wanted.iter().filter(|chunk| cut.get(chunk.number) == Some(&rest));
                 pass.record_bytes += record_bytes(whole.map(|placed| &placed.chunk));
             }
-            pass.take(looked);
+            pass.take(exceptions);
             pass.parts.push(match (must_look.is_empty(), is_in) {
                 (false, _) => PartCut::Chunks(cut),
                 (true, true) => PartCut::Whole,
@@ -261,14 +261,14 @@ impl Cutter<'_> {
         let parallelism = self.repository.environment.executor.parallelism();
         let mut looking = Pipeline::new(LOOKS_PER_JOB * parallelism + 1);
         let mut waiting = chunks.iter();
-        let mut looked = chunks.iter();
+        let mut begun = chunks.iter();
         loop {
             while !looking.is_full()
                 && let Some(placed) = waiting.next()
             {
                 looking.begin(u64::from(placed.chunk.record_bytes), looker.look(*placed));
             }
-            let (Some(look), Some(placed)) = (looking.next().await, looked.next()) else { break };
+            let (Some(look), Some(placed)) = (looking.next().await, begun.next()) else { break };
             self.monitor.stop_point()?;
             let look = look?;
             let of_chunk = match (look.tally.events, u64::from(placed.chunk.events)) {

@@ -99,11 +99,11 @@ impl Looker {
         async move {
             let (records, beside) = read(&looker.chunks, placed, false).await?;
             let Self { environment, filter, streams, .. } = looker;
-            let looked = environment
+            let seen = environment
                 .compute(move || look(&records, beside.as_ref(), placed, &filter, &streams))
                 .await;
             let id = placed.chunk.records;
-            looked.map_err(|source| ReadError::ChunkMalformed { id, source })
+            seen.map_err(|source| ReadError::ChunkMalformed { id, source })
         }
     }
 }
@@ -139,13 +139,11 @@ pub(crate) fn visit(
 ) -> Result<(), DecodeError> {
     let empty = Beside::default();
     let (mut forms, _) = beside.unwrap_or(&empty).forms(placed.chunk.position);
-    let mut ordinal = placed.first_ordinal;
-    for body in records(bytes)? {
+    for (ordinal, body) in (placed.first_ordinal..).zip(records(bytes)?) {
         let event = Event::decode_body(body?)?;
         if !visit(&event, &forms.next_form(), ordinal) {
             break;
         }
-        ordinal += 1;
     }
     Ok(())
 }

@@ -118,6 +118,7 @@ impl Target for PostgresTarget {
             loader,
             encoder: Arc::new(encoder),
             is_whole: request.whole,
+            is_cut: request.is_cut,
             verification: request.verification,
         }))
     }
@@ -182,6 +183,8 @@ struct PostgresWriter {
     loader: Loader,
     encoder: Arc<RowEncoder>,
     is_whole: bool,
+    /// Whether what the snapshot has beside its events is of a later state than these.
+    is_cut: bool,
     verification: Verification,
 }
 

@@ -16,9 +16,9 @@ pub(super) async fn finish(
     writer: PostgresWriter,
     end: &RestoreEnd,
 ) -> Result<Written, TargetError> {
-    let PostgresWriter { session, given, mut store, mut loader, is_whole, verification, .. } =
-        writer;
-    let mut notes = complete(&session, &given, &mut store, &mut loader, is_whole, verification)
+    let PostgresWriter { session, given, mut store, mut loader, verification, .. } = writer;
+    let what = What { is_whole: writer.is_whole, is_cut: writer.is_cut, verification };
+    let mut notes = complete(&session, &given, &mut store, &mut loader, what)
         .await
         .map_err(|error| unchanged(&session, error))?;
     if !end.epilogue.is_empty() {
@@ -49,25 +49,33 @@ fn unchanged(session: &Session, error: TargetError) -> TargetError {
     TargetError::new(error.kind, message).because(error)
 }
 
+/// What is completed.
+#[derive(Clone, Copy)]
+struct What {
+    is_whole: bool,
+    is_cut: bool,
+    verification: Verification,
+}
+
 async fn complete(
     session: &Session,
     given: &Given,
     store: &mut Store,
     loader: &mut Loader,
-    is_whole: bool,
-    verification: Verification,
+    what: What,
 ) -> Result<Vec<String>, TargetError> {
     const MAKE: &str = "make the indexes, constraints and triggers";
+    let What { is_whole, is_cut, verification } = what;
     loader.finish(session).await?;
     let mut notes = std::mem::take(&mut store.notes);
     for table in &store.after {
-        if store.is_cut && cut::are_links(&store.layout, &table.table.name) {
+        if is_cut && cut::are_links(&store.layout, &table.table.name) {
             cut::load_links(session, &store.layout, table).await?;
         } else {
             load(session, table).await?;
         }
     }
-    if store.is_cut {
+    if is_cut {
         let among = store.is_beside.then_some(beside::STREAMS);
         cut::settle(session, store, among).await?;
     }
@@ -102,7 +110,7 @@ async fn complete(
     }
     let verified = loads().filter(|load| {
         let name = &load.table.name;
-        let is_kept = !store.is_cut || !cut::is_settled(&store.layout, name);
+        let is_kept = !is_cut || !cut::is_settled(&store.layout, name);
         is_kept && (is_whole || !eventcore::is_frontier(name))
     });
     let restored = if store.is_beside { Some(beside::is_restored(&store.layout)?) } else { None };

@@ -24,8 +24,6 @@ pub(super) struct Store {
     pub(super) is_new: bool,
     /// Whether its events go beside others: these have positions, and events get others.
     pub(super) is_beside: bool,
-    /// Whether what it has beside its events is of a later state than these.
-    pub(super) is_cut: bool,
     /// Whether there are no others after all.
     pub(super) is_fresh: bool,
     /// The streams that are there already.
@@ -102,7 +100,6 @@ impl Store {
             columns,
             is_new,
             is_beside,
-            is_cut: request.is_cut,
             is_fresh,
             ends,
             switch_on,
