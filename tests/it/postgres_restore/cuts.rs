@@ -196,6 +196,7 @@ async fn positions_of_events_that_were_cut_off_are_not_dealt_again() {
         .ask("shop", "SELECT last_position FROM eventcore_projection_delivery_frontier")
         .parse()
         .unwrap();
+    place.ask("shop", "UPDATE eventcore_projection_progress SET last_position = 4");
     let snapshot = place.back_up_database("shop").await;
     place.migrated("restored", "eventcore-delivery");
     let request = request(&snapshot, RecoveryPoint::Position(3));
@@ -212,11 +213,60 @@ async fn positions_of_events_that_were_cut_off_are_not_dealt_again() {
     );
     assert_eq!(place.ask("restored", positions), format!("1,2,3,{}", head + 1));
     // Whoever has come further is told of.
-    let beyond = place
-        .ask("shop", "SELECT count(*) FROM eventcore_projection_progress WHERE last_position > 3");
+    let consumers = place.ask("shop", "SELECT count(*) FROM eventcore_projection_progress");
     let notes = &report.restored.written.notes;
     let told = notes.iter().filter(|note| note.contains("is beyond the last event")).count();
-    assert_eq!(told.to_string(), beyond, "{notes:?}");
+    assert!(told > 0 && told.to_string() == consumers, "{notes:?}");
+}
+
+/// Consumers that have seen all of a store.
+const AT_THE_HEAD: [(&str, &str); 4] = [
+    (
+        "commanded-jsonb",
+        "INSERT INTO subscriptions (stream_uuid, subscription_name, last_seen) \
+         SELECT '$all', 'of-all', stream_version FROM streams WHERE stream_id = 0",
+    ),
+    (
+        "emmett",
+        "UPDATE emt_processors SET processor_id = 'of-all', last_processed_checkpoint \
+         = (SELECT lpad(max(global_position)::text, 19, '0') FROM emt_messages) \
+         WHERE processor_id = 'přehled'",
+    ),
+    (
+        "disintegrate",
+        "UPDATE event_listener SET id = 'of-all', \
+         last_processed_event_id = (SELECT max(event_id) FROM event) WHERE id = 'e-maily'",
+    ),
+    (
+        "marten-guid",
+        "INSERT INTO mt_event_progression (name, last_seq_id) \
+         SELECT 'of-all', max(seq_id) FROM mt_events",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_that_have_seen_what_was_cut_off_are_told_of() {
+    let place = Place::new().await;
+    for (folder, consumer) in AT_THE_HEAD {
+        place.filled(folder, folder);
+        place.ask(folder, consumer);
+        let snapshot = place.back_up_database(folder).await;
+        let target = format!("{folder}-restored");
+        place.cluster.create_database(&target);
+        let request = request(&snapshot, RecoveryPoint::Position(3));
+        let recovered = recovered(&place, &request, &target).await;
+        let notes = recovered.map_err(|error| chain(&error)).unwrap().restored.written.notes;
+        let is_told = |note: &String| note.contains("of-all") && note.contains("beyond the last");
+        let told: Vec<&String> = notes.iter().filter(|note| is_told(note)).collect();
+        let [note] = told.as_slice() else { panic!("{folder}: {notes:?}") };
+        // The statement puts it where nothing is told of any more.
+        let (_, reset) = note.split_once("from there: ").unwrap();
+        place.ask(&target, reset);
+        let snapshot = place.back_up_database(&target).await;
+        place.cluster.create_database(&format!("{target}-again"));
+        let notes = place.restore_whole(&snapshot, &format!("{target}-again")).await;
+        assert!(!notes.iter().any(is_told), "{folder}: {notes:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

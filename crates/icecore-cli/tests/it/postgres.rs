@@ -238,3 +238,39 @@ fn a_server_that_is_killed_ends_a_backup_and_the_next_one_is_complete() {
     assert_eq!((&summary["reading"], &summary["events_new"]), (&json!("further"), &json!(5)));
     sandbox.run(["check", "--read-data"]).expect(0);
 }
+
+#[test]
+fn a_recovery_that_is_killed_at_any_moment_leaves_the_store_as_it_was_or_recovered() {
+    let cluster = Cluster::start();
+    let url = store(&cluster, "eventcore");
+    append(&cluster, 2000);
+    let sandbox = Sandbox::new();
+    sandbox.run(["backup", "events", &url, "--name", "shop"]).expect(0);
+    let events =
+        || cluster.psql("shop", "SELECT count(*), max(stream_version) FROM eventcore_events");
+    let mut before = events();
+    let recover =
+        ["recover", "shop", "--to-version", "order-7@20", "--target", &url, "--overwrite"];
+    let began = Instant::now();
+    sandbox.run(recover).expect(0);
+    let duration = began.elapsed();
+    let recovered = events();
+    assert_ne!(recovered, before);
+    for round in 1..=6 {
+        append(&cluster, 50);
+        before = events();
+        let mut child = sandbox.command(recover).spawn().unwrap();
+        sleep(duration * round / 6);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_until(
+            &cluster,
+            "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shop' \
+             AND pid <> pg_backend_pid() AND backend_type = 'client backend')",
+        );
+        let found = events();
+        assert!(found == before || found == recovered, "round {round}: {found}");
+    }
+    sandbox.run(recover).expect(0);
+    assert_eq!(events(), recovered);
+}

@@ -124,6 +124,24 @@ fn the_source_is_its_name_or_what_was_backed_up() {
 }
 
 #[test]
+fn snapshots_of_all_streams_come_before_those_of_some() {
+    let sandbox = sandbox();
+    let some = ["backup", "events", "ndjson:shop.ndjson", "--stream"];
+    sandbox.run([&some[..], &["order-1", "--name", "shop"]].concat()).expect(0);
+    assert_eq!(recover(&sandbox, &["--latest"]).expect(0).stdout, shop());
+    for stream in ["order-1", "order-2"] {
+        sandbox.run([&some[..], &[stream, "--name", "orders"]].concat()).expect(0);
+    }
+    let unclear = sandbox.run(["recover", "orders", "--latest", "--target", "-"]).expect(1);
+    insta::assert_snapshot!(unclear.stderr, @"
+    error: snapshots of 'orders' are of different streams: order-1; order-2
+    hint: choose a snapshot with --from SNAPSHOT; `icecore snapshots` lists them
+    ");
+    let chosen = ["recover", "orders", "--latest", "--from", "latest", "--target", "-"];
+    assert_eq!(sandbox.run(chosen).expect(0).stdout.lines().count(), 3);
+}
+
+#[test]
 fn the_summary_has_all_that_scripts_rely_on() {
     let sandbox = sandbox();
     let target = ["--target", "ndjson:a.ndjson", "--rto", "2h", "--rpo", "15m"];

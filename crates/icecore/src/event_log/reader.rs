@@ -78,9 +78,9 @@ impl LogReader {
         let mut next = (0, 0);
         self.spanned_parts(root).map_ok(move |(span, part)| {
             let (number, first_ordinal) = next;
-            let events: u64 = part.chunks().iter().map(|chunk| u64::from(chunk.events)).sum();
-            next = (number + 1, first_ordinal + events);
-            PlacedPart { number, first_ordinal, events, span, part }
+            let placed = PlacedPart { number, span, ..PlacedPart::alone(part, first_ordinal) };
+            next = (number + 1, first_ordinal + placed.events);
+            placed
         })
     }
 
@@ -263,9 +263,19 @@ impl PartReader {
 }
 
 impl PlacedPart {
-    /// Whether a directory lists its streams; if not, its chunks have to be looked at.
-    pub(crate) fn has_directory(&self) -> bool {
-        matches!(self.part.part, Part::Segment(..))
+    /// A part that begins after so many events, without what is known of it from above.
+    pub(crate) fn alone(part: PartReader, first_ordinal: u64) -> Self {
+        let events = part.chunks().iter().map(|chunk| u64::from(chunk.events)).sum();
+        Self { number: 0, first_ordinal, events, span: Span::default(), part }
+    }
+
+    /// The segment, whose directory lists its streams; a tail has none, so that its chunks have to be
+    /// looked at.
+    pub(crate) fn segment(&self) -> Option<ChunkId> {
+        match &self.part.part {
+            Part::Segment(id, _) => Some(*id),
+            Part::Tail(_) => None,
+        }
     }
 
     /// Its chunks that may hold events of the wanted streams, in order.

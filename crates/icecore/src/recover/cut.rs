@@ -18,8 +18,8 @@ use crate::pipeline::Pipeline;
 use crate::repository::Repository;
 use crate::selection::StreamSelection;
 use futures::stream::TryStreamExt as _;
-use icecore_format::Timestamp;
 use icecore_format::event_log::{EventLogRoot, SegmentChunk, StreamEntry};
+use icecore_format::{ChunkId, Timestamp};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -124,7 +124,9 @@ struct Pass {
 
 /// A part of which not all events were looked at.
 struct Unseen {
-    number: usize,
+    segment: ChunkId,
+    /// How many events are before it.
+    start: u64,
     is_in: bool,
     first: Rank,
     last: Rank,
@@ -186,11 +188,9 @@ impl Cutter<'_> {
         let mut parts = std::pin::pin!(LogReader::new(self.chunks.clone()).placed_parts(self.root));
         while let Some(part) = parts.try_next().await? {
             self.monitor.stop_point()?;
-            let side = match filter.limit.side(&part.span, part.first_ordinal, part.events) {
-                _ if filter.ties.are_known() || !part.has_directory() => Side::Both,
-                side => side,
-            };
-            if side == Side::Both {
+            let side = filter.limit.side(&part.span, part.first_ordinal, part.events);
+            let segment = part.segment().filter(|_| side != Side::Both && !filter.ties.are_known());
+            let Some(segment) = segment else {
                 // What events are tied to may be in streams that are not chosen.
                 let all = StreamSelection::default();
                 let streams = if filter.ties.are_known() { &all } else { self.streams };
@@ -198,7 +198,7 @@ impl Cutter<'_> {
                 let cut = self.look_at(looker, &part, &chunks, ChunkCut::Out, &mut pass).await?;
                 pass.parts.push(PartCut::Chunks(cut));
                 continue;
-            }
+            };
             let entries = part.part.streams(self.streams).await?;
             let events: u64 = entries.iter().map(|entry| entry.events).sum();
             let is_in = side == Side::In;
@@ -216,10 +216,11 @@ impl Cutter<'_> {
                 };
                 pass.extents.add(StreamKey::of(&entry.stream), extent);
             }
-            if let Some((first, last)) =
-                filter.limit.ranks(&part.span, part.first_ordinal, part.events)
+            let (start, length) = (part.first_ordinal, part.events);
+            if let Some((first, last)) = filter.limit.ranks(&part.span, start, length)
+                && !entries.is_empty()
             {
-                pass.unseen.push(Unseen { number: part.number, is_in, first, last });
+                pass.unseen.push(Unseen { segment, start, is_in, first, last });
             }
             let rest = if is_in { ChunkCut::Whole } else { ChunkCut::Out };
             let mut cut = vec![rest; is_looked_at.len()];
@@ -304,31 +305,26 @@ impl Cutter<'_> {
             if tally.newest.rank().is_some_and(|known| known >= part.last) {
                 break;
             }
-            let seen = self.look_again(filter, part.number).await?;
+            let seen = self.look_again(filter, &part).await?;
             tally.newest.merge(true, seen.newest);
         }
         for part in without {
             if tally.first_out.rank().is_some_and(|known| known <= part.first) {
                 break;
             }
-            let seen = self.look_again(filter, part.number).await?;
+            let seen = self.look_again(filter, &part).await?;
             tally.first_out.merge(false, seen.first_out);
         }
         Ok(())
     }
 
     /// Looks at all of a part.
-    async fn look_again(&self, filter: &Arc<Filter>, number: usize) -> Result<Tally, CutError> {
-        let mut parts = std::pin::pin!(LogReader::new(self.chunks.clone()).placed_parts(self.root));
+    async fn look_again(&self, filter: &Arc<Filter>, unseen: &Unseen) -> Result<Tally, CutError> {
+        let part = LogReader::new(self.chunks.clone()).segment(unseen.segment).await?;
+        let part = PlacedPart::alone(part, unseen.start);
+        let chunks = part.chunks_of(self.streams).await?;
         let mut pass = Pass::default();
-        while let Some(part) = parts.try_next().await? {
-            if part.number == number {
-                let chunks = part.chunks_of(self.streams).await?;
-                let looker = self.looker(filter);
-                self.look_at(&looker, &part, &chunks, ChunkCut::Out, &mut pass).await?;
-                break;
-            }
-        }
+        self.look_at(&self.looker(filter), &part, &chunks, ChunkCut::Out, &mut pass).await?;
         Ok(pass.tally)
     }
 }

@@ -17,6 +17,8 @@ struct Consumers {
     position: &'static str,
     /// How far it could have come; `{namespace}` stands for that of the store.
     head: &'static str,
+    /// The same after a cut, where the store still has the number of an event that is gone.
+    head_of_cut: Option<&'static str>,
     /// The statement that puts it there, made by SQL: `head` is as above.
     reset: &'static str,
 }
@@ -32,6 +34,7 @@ const ALL: [(&str, Consumers); 4] = [
             condition: "c.last_processed_checkpoint ~ '^[0-9]{1,18}$|^0[0-9]{18}$'",
             position: "c.last_processed_checkpoint::bigint",
             head: "(SELECT coalesce(max(global_position), 0) FROM {namespace}.emt_messages)",
+            head_of_cut: None,
             reset: "format('UPDATE %s SET last_processed_checkpoint = %L WHERE processor_id = %L \
                     AND partition = %L AND version = %s', {table}, lpad(head::text, 19, '0'), \
                     c.processor_id, c.partition, c.version)",
@@ -45,6 +48,7 @@ const ALL: [(&str, Consumers); 4] = [
             condition: "true",
             position: "c.last_processed_event_id",
             head: "(SELECT coalesce(max(event_id), 0) FROM {namespace}.event)",
+            head_of_cut: None,
             reset: "format('UPDATE %s SET last_processed_event_id = %s WHERE id = %L', {table}, head, \
                     c.id)",
         },
@@ -58,6 +62,11 @@ const ALL: [(&str, Consumers); 4] = [
             position: "c.last_seen",
             head: "(SELECT coalesce(max(s.stream_version), 0) FROM {namespace}.streams s \
                    WHERE s.stream_uuid = c.stream_uuid)",
+            head_of_cut: Some(
+                "(SELECT coalesce(max(e.stream_version), 0) FROM {namespace}.streams s \
+                 JOIN {namespace}.stream_events e ON e.stream_id = s.stream_id \
+                 WHERE s.stream_uuid = c.stream_uuid)",
+            ),
             reset: "format('UPDATE %s SET last_seen = %s WHERE stream_uuid = %L \
                     AND subscription_name = %L', {table}, head, c.stream_uuid, c.subscription_name)",
         },
@@ -70,13 +79,18 @@ const ALL: [(&str, Consumers); 4] = [
             condition: "true",
             position: "c.last_seq_id",
             head: "(SELECT coalesce(max(seq_id), 0) FROM {namespace}.mt_events)",
+            head_of_cut: None,
             reset: "format('UPDATE %s SET last_seq_id = %s WHERE name = %L', {table}, head, c.name)",
         },
     ),
 ];
 
 /// What whoever restored a store should do before it is used.
-pub(super) async fn notes(session: &Session, layout: &Layout) -> Result<Vec<String>, QueryError> {
+pub(super) async fn notes(
+    session: &Session,
+    layout: &Layout,
+    is_cut: bool,
+) -> Result<Vec<String>, QueryError> {
     let Some((_, consumers)) = ALL.iter().find(|(schema, _)| *schema == layout.schema) else {
         return Ok(Vec::new());
     };
@@ -84,7 +98,8 @@ pub(super) async fn notes(session: &Session, layout: &Layout) -> Result<Vec<Stri
     if !layout.tables.iter().any(|kept| kept.name == table) {
         return Ok(Vec::new());
     }
-    let Consumers { name, condition, position, head, reset, .. } = consumers;
+    let Consumers { name, condition, position, head, head_of_cut, reset, .. } = consumers;
+    let head = head_of_cut.filter(|_| is_cut).unwrap_or(head);
     let namespace = postgres_protocol::escape::escape_identifier(&layout.events.namespace);
     let head = head.replace("{namespace}", &namespace);
     let reset = reset.replace("{table}", &table.literal());

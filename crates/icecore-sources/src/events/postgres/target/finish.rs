@@ -133,7 +133,7 @@ async fn complete(
         notes.push(gaps.to_owned());
     }
     if is_whole {
-        notes.extend(consumers::notes(session, &store.layout).await?);
+        notes.extend(consumers::notes(session, &store.layout, is_cut).await?);
     }
     notes.extend(eventcore::notes(session, &store.layout).await?);
     Ok(notes)
