@@ -25,7 +25,6 @@ use super::source::{self, SchemaChoice};
 use follower::Follower;
 use icecore::selection::StreamSelection;
 use icecore::source::{Follow, SourceError, SourceRequest, Whole};
-use moment::Begun;
 use slot::Slot;
 use std::sync::Arc;
 
@@ -51,10 +50,7 @@ pub(super) async fn begin(
     }
     match moment::begin(settings, choice, request).await? {
         Ok(begun) => {
-            let Begun { layout, encodings, visibility, progress, catch_up } = begun;
-            let rows = source::rows_of_all(&layout, &request.streams, encodings);
-            let follower =
-                Follower::begin(session, slot, table, layout, rows, visibility, progress, catch_up);
+            let follower = Follower::begin(session, slot, table, begun, &request.streams);
             Ok(Follow::By(Box::new(follower.await?)))
         }
         Err(whole) => Ok(Follow::Lost(whole)),

@@ -4,15 +4,18 @@ use super::super::layout::Layout;
 use super::super::moment::SETTINGS;
 use super::super::query::Session;
 use super::super::rows::RowReader;
+use super::super::source;
 use super::captured::batches;
 use super::decoded::Transaction;
 use super::known::Progress;
 use super::log::{self, Decoded, End, TooMuch};
+use super::moment::Begun;
 use super::requirements::KeyedTable;
 use super::slot::Slot;
 use super::visibility::Visibility;
 use super::written::{self, Written};
 use async_trait::async_trait;
+use icecore::selection::StreamSelection;
 use icecore::source::{Captured, EventFollower, FollowError, SourceError, Whole};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,6 +27,13 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// How many changes are decoded at once, unless one transaction has more.
 const CHANGES: u64 = 16_384;
+
+/// How many rows are read at first, in whole transactions, and then twice as many each time: it is not
+/// known before how long they are.
+const ROWS_FIRST: usize = 64;
+
+/// When enough was read to be given, in bytes.
+const BYTES_ENOUGH: usize = 32 << 20;
 
 /// How much of the log is kept by a slot although nothing of it is ours, in bytes: a segment.
 const IDLE_BYTES: u64 = 16 << 20;
@@ -65,17 +75,16 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    #[allow(clippy::too_many_arguments)]
+    /// Begins after the moment that tells what is known.
     pub(super) async fn begin(
         session: Session,
         slot: Slot,
         table: KeyedTable,
-        layout: Layout,
-        rows: Arc<RowReader>,
-        begun: Visibility,
-        progress: Progress,
-        catch_up: Option<Captured>,
+        begun: Begun,
+        streams: &StreamSelection,
     ) -> Result<Self, SourceError> {
+        let Begun { layout, encodings, visibility, progress, catch_up } = begun;
+        let rows = source::rows_of_all(&layout, streams, encodings);
         let begun_before = End::read(&session).await?.inserted;
         let pending = catch_up.iter().map(|captured| (captured.resume.clone(), 0)).collect();
         Ok(Self {
@@ -84,7 +93,7 @@ impl Follower {
             table,
             layout,
             rows,
-            begun,
+            begun: visibility,
             begun_before,
             progress,
             catch_up,
@@ -117,7 +126,7 @@ impl Follower {
             transactions.truncate(at);
         }
         let (visibility, written) = self.read(&mut transactions).await?;
-        self.require_all(&transactions, &written)?;
+        Self::require_all(&transactions, &written)?;
         let is_all = is_all && found == transactions.len();
         if let Some(last) = transactions.last() {
             (self.given, self.decoded) = (last.commit, last.end);
@@ -148,18 +157,15 @@ impl Follower {
     async fn decode(&mut self) -> Result<Decoded, FollowError> {
         let began = Instant::now();
         loop {
-            let (given, begun, before) = (self.given, &self.begun, self.begun_before);
+            let (given, visible, before) = (self.given, &self.begun, self.begun_before);
             let wanted =
-                |commit, number| commit > given && !(commit < before && begun.sees(number));
+                |commit, number| commit > given && !(commit < before && visible.sees(number));
             let decoded =
                 log::decode(&self.session, &self.slot, &self.table, self.changes, wanted).await;
             if decoded.is_err() {
                 self.give_up().await;
             }
-            let decoded = decoded?.map_err(|TooMuch| {
-                let why = "a transaction has more events than are held in memory at once";
-                FollowError::Lost(Whole::NotPossible(why.to_owned()))
-            })?;
+            let decoded = decoded?.map_err(too_much)?;
             if decoded.is_all || !decoded.transactions.is_empty() {
                 self.took = began.elapsed();
                 return Ok(decoded);
@@ -183,29 +189,32 @@ impl Follower {
     async fn read(
         &mut self,
         transactions: &mut Vec<Transaction>,
-    ) -> Result<(Visibility, Vec<Written>), SourceError> {
+    ) -> Result<(Visibility, Vec<Written>), FollowError> {
         let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SETTINGS}");
-        self.session.execute(&begin, "begin to read what is new").await?;
-        let visibility = Visibility::read(&self.session).await?;
+        let begun = self.session.execute(&begin, "begin to read what is new").await;
+        begun.map_err(SourceError::from)?;
+        let visibility = Visibility::read(&self.session).await.map_err(SourceError::from)?;
         if let Some(at) = transactions.iter().position(|one| !visibility.sees(one.number)) {
             transactions.truncate(at);
         }
-        let written = if transactions.is_empty() {
-            Vec::new()
-        } else {
-            written::read(&self.session, &self.layout, &self.table, transactions, &visibility)
-                .await?
-        };
-        self.session.execute("COMMIT", "end reading").await?;
+        let (mut written, mut bytes, mut rows_at_once) = (Vec::new(), 0, ROWS_FIRST);
+        while bytes < BYTES_ENOUGH
+            && let Some(next) = whole_transactions(&transactions[written.len()..], rows_at_once)
+        {
+            let read = written::read(&self.session, &self.layout, &self.table, next, &visibility);
+            let read = read.await?.map_err(too_much)?;
+            bytes += read.iter().map(|one| one.rows.len()).sum::<usize>();
+            written.extend(read);
+            rows_at_once *= 2;
+        }
+        transactions.truncate(written.len());
+        let ended = self.session.execute("COMMIT", "end reading").await;
+        ended.map_err(SourceError::from)?;
         Ok((visibility, written))
     }
 
     /// Requires that what was inserted is still there.
-    fn require_all(
-        &self,
-        transactions: &[Transaction],
-        written: &[Written],
-    ) -> Result<(), FollowError> {
+    fn require_all(transactions: &[Transaction], written: &[Written]) -> Result<(), FollowError> {
         let is_there =
             transactions.iter().zip(written).all(|(one, it)| one.rows.len() == it.events.len());
         if is_there {
@@ -244,6 +253,22 @@ impl Follower {
         self.is_much_told = retained.is_much();
         Ok(())
     }
+}
+
+/// The first of these transactions that have so many rows together, or the first alone.
+fn whole_transactions(transactions: &[Transaction], rows: usize) -> Option<&[Transaction]> {
+    let mut sum = 0;
+    let fit = transactions.iter().take_while(|one| {
+        sum += one.rows.len();
+        sum <= rows
+    });
+    let fit = fit.count().max(1);
+    transactions.get(..fit)
+}
+
+fn too_much(_: TooMuch) -> FollowError {
+    let why = "a transaction has more than is held in memory at once";
+    FollowError::Lost(Whole::NotPossible(why.to_owned()))
 }
 
 #[async_trait]

@@ -40,16 +40,16 @@ pub(super) async fn require(
     let (is_partitioned, has_children): (Option<bool>, bool) = (row.get(3), row.get(4));
     let is_partitioned = is_partitioned.unwrap_or_default();
     if is_standby {
-        return why_not("the server is a standby");
+        return Ok(why_not("the server is a standby"));
     }
     if level != "logical" {
-        return why_not(&format!("wal_level of the server is {level}, not logical"));
+        return Ok(why_not(&format!("wal_level of the server is {level}, not logical")));
     }
     if may_replicate != Some(true) {
-        return why_not("the user may not replicate (ALTER ROLE ... REPLICATION)");
+        return Ok(why_not("the user may not replicate (ALTER ROLE ... REPLICATION)"));
     }
     if has_children && !is_partitioned {
-        return why_not(&format!("other tables inherit from {name}"));
+        return Ok(why_not(&format!("other tables inherit from {name}")));
     }
     let table: u32 = row.get(5);
     let sql = format!(
@@ -61,7 +61,7 @@ pub(super) async fn require(
     );
     let rows = session.rows(&sql, "look for the primary key").await?;
     if rows.is_empty() {
-        return why_not(&format!("{name} has no primary key"));
+        return Ok(why_not(&format!("{name} has no primary key")));
     }
     // An update of a table that is published and has none of these fails.
     let sql = format!(
@@ -72,7 +72,7 @@ pub(super) async fn require(
     );
     let row = session.row(&sql, "ask how changes are told").await?;
     if row.get::<_, i64>(0) > 0 {
-        return why_not(&format!("{name} has no replica identity, so changes are not told"));
+        return Ok(why_not(&format!("{name} has no replica identity, so changes are not told")));
     }
     let sql = format!(
         "SELECT attname::text FROM pg_attribute WHERE attrelid = {table} AND attnum > 0 \
@@ -87,6 +87,6 @@ pub(super) async fn require(
     }))
 }
 
-fn why_not<T>(reason: &str) -> Result<Result<T, WhyNot>, QueryError> {
-    Ok(Err(reason.to_owned()))
+fn why_not<T>(reason: &str) -> Result<T, WhyNot> {
+    Err(reason.to_owned())
 }

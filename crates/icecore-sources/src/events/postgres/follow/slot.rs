@@ -12,7 +12,7 @@ use super::requirements::WhyNot;
 use blake3::Hasher;
 use icecore::selection::StreamSelection;
 use std::time::Duration;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::PgLsn;
 
 /// How long making a slot may wait for transactions that run, in seconds: a session that somebody
@@ -103,10 +103,10 @@ impl Slot {
                 self.drop_if_there(session).await?;
                 let statement = publication::statement(name, layout);
                 if let Err(error) = session.execute(&statement, "publish the events").await {
-                    return match is_refusal(&error) {
-                        true => Ok(Err(format!("{error} (its owner can: {statement})"))),
-                        false => Err(error),
-                    };
+                    if !is_refusal(&error) {
+                        return Err(error);
+                    }
+                    return Ok(Err(format!("{error} (its owner can: {statement})")));
                 }
             }
         }
@@ -119,11 +119,11 @@ impl Slot {
 
     /// Makes the slot, under its name only when all transactions are over that ran when it was made.
     async fn make(&self, session: &Session) -> Result<Result<(), WhyNot>, QueryError> {
+        const STEP: &str = "wait for the transactions that run";
         let (name, temporary) = (&self.name, format!("{}_made", self.name));
         let sql =
             format!("SELECT pg_create_logical_replication_slot('{temporary}', 'pgoutput', true)");
         session.row(&sql, "make a replication slot").await?;
-        const STEP: &str = "wait for the transactions that run";
         let row = session.row("SELECT pg_current_xact_id()::text", STEP).await?;
         let newest: u64 = row.get::<_, &str>(0).parse().unwrap_or(u64::MAX);
         let began = tokio::time::Instant::now();
@@ -218,6 +218,19 @@ async fn drop_if_there(session: &Session, name: &str) -> Result<bool, QueryError
 
 /// Whether the server does not do what it was asked, and would not the next time.
 fn is_refusal(error: &QueryError) -> bool {
-    let code = error.source.as_db_error().map(|error| error.code());
+    let code = error.source.as_db_error().map(DbError::code);
     code.is_some_and(|code| *code == SqlState::QUERY_CANCELED || !code.code().starts_with("57"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_what_a_slot_may_keep_is_much() {
+        let is_much = |bytes, bytes_max| Retained { bytes, bytes_max }.is_much();
+        assert!(!is_much(49 << 20, Some(100 << 20)));
+        assert!(is_much(50 << 20, Some(100 << 20)));
+        assert!(!is_much(u64::MAX, None));
+    }
 }

@@ -6,12 +6,17 @@ use super::super::layout::{Layout, Order};
 use super::super::query::Session;
 use super::decoded::{RowKey, Transaction};
 use super::known::Identified;
+use super::log::TooMuch;
 use super::requirements::KeyedTable;
 use super::visibility::Visibility;
 use futures::StreamExt;
 use icecore::source::{SourceError, SourceErrorKind};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use std::pin::pin;
+
+/// What the rows of one transaction may take in memory, in bytes. A backup reads more than that, piece by
+/// piece.
+const BYTES_MAX: usize = 512 << 20;
 
 /// What follows the columns of an event: its identity, the transaction that wrote it, its position or
 /// -1, and which of the transactions that were asked for it is of.
@@ -33,12 +38,13 @@ pub(super) async fn read(
     table: &KeyedTable,
     transactions: &[Transaction],
     visibility: &Visibility,
-) -> Result<Vec<Written>, SourceError> {
+) -> Result<Result<Vec<Written>, TooMuch>, SourceError> {
     const STEP: &str = "copy the new events out";
     let sql = statement(layout, table, transactions);
     let mut written: Vec<Written> = transactions.iter().map(|_| Written::default()).collect();
     let mut messages = pin!(session.copy_out(&sql, STEP).await?);
     let mut splitter = RowSplitter::default();
+    let mut bytes = 0;
     let mut take = |rows: &[u8]| -> Result<(), SourceError> {
         for row in copy::rows(rows) {
             take_row(row, visibility, &mut written).ok_or_else(not_as_asked)?;
@@ -48,10 +54,15 @@ pub(super) async fn read(
     while let Some(message) = messages.next().await {
         let message = message.map_err(|error| session.failed(STEP, error))?;
         splitter.push(&message).map_err(malformed)?;
-        take(&splitter.take().0)?;
+        let (rows, _) = splitter.take();
+        bytes += rows.len();
+        if bytes > BYTES_MAX {
+            return Ok(Err(TooMuch));
+        }
+        take(&rows)?;
     }
     take(&splitter.finish().map_err(malformed)?.0)?;
-    Ok(written)
+    Ok(Ok(written))
 }
 
 /// Takes a row to those of its transaction; `None` if it has no marks.
@@ -99,13 +110,15 @@ fn statement(layout: &Layout, table: &KeyedTable, transactions: &[Transaction]) 
         Order::Table => ("-1".to_owned(), layout.sorted_by.clone()),
         Order::Position(positions) => (positions.column(), vec![positions.column()]),
     };
-    let order: String = order.iter().map(|expression| format!("{expression}, ")).collect();
+    let first = ["k.number".to_owned()].into_iter();
+    let order: Vec<String> = first.chain(order).chain(["k.place".to_owned()]).collect();
     format!(
         "COPY (SELECT {selected}, {identity}, e.xmin::text::bigint, coalesce(({position})::bigint, -1), \
                       k.number \
                FROM unnest({arrays}) WITH ORDINALITY k({names}, number, place) \
                JOIN {events} e ON {is_it}{joins} \
-               ORDER BY k.number, {order}k.place) TO STDOUT (FORMAT binary)",
+               ORDER BY {order}) TO STDOUT (FORMAT binary)",
+        order = order.join(", "),
         selected = layout.expressions(),
         identity = layout.identity_expression(),
         arrays = arrays.join(", "),

@@ -28,7 +28,7 @@ async fn events_that_are_changed_or_deleted_are_noticed() {
         shop.append(2, "order-1");
         shop.sql(&format!("SET session_replication_role = replica; {change}"));
         shop.append(3, "order-2");
-        let mut followed = Followed::after(backup.since());
+        let mut given = Followed::after(backup.since());
         // What was committed before is given, as far as it is still there.
         let is_there = !what.contains("truncated");
         if is_there {
@@ -46,8 +46,8 @@ async fn events_that_are_changed_or_deleted_are_noticed() {
         assert!(matches!(begin(&shop.source(), backup.since()).await, Follow::Lost(_)), "{what}");
         let backup = shop.read(Some(backup.since())).await;
         let mut follower = follow(&shop.source(), backup.since()).await;
-        followed.flush(&mut follower).await;
-        assert_eq!(followed.ids(), Vec::<String>::new());
+        given.flush(&mut follower).await;
+        assert_eq!(given.ids(), Vec::<String>::new());
     }
 }
 
@@ -63,9 +63,9 @@ async fn a_change_that_was_rolled_back_is_none() {
         ));
     }
     shop.append(2, "order-1");
-    let mut followed = Followed::after(backup.since());
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([2]));
+    let mut given = Followed::after(backup.since());
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([2]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,9 +76,9 @@ async fn a_column_that_was_added_ends_following() {
     shop.append(1, "order-1");
     shop.sql("ALTER TABLE eventcore_events ADD COLUMN tenant text DEFAULT 'a'");
     shop.append(2, "order-1");
-    let mut followed = Followed::after(backup.since());
-    assert!(followed.take(&mut follower).await.is_err());
-    assert_eq!(followed.ids(), [id(1)]);
+    let mut given = Followed::after(backup.since());
+    assert!(given.take(&mut follower).await.is_err());
+    assert_eq!(given.ids(), [id(1)]);
     assert_eq!(lost(&mut follower).await, changed("the table of events has other columns"));
 }
 

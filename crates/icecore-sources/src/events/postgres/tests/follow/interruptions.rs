@@ -53,18 +53,18 @@ async fn a_slot_that_was_dropped_is_made_again() {
     let shop = Shop::logical("eventcore");
     let backup = shop.read(None).await;
     let source = shop.source();
-    let mut followed = Followed::after(backup.since());
+    let mut given = Followed::after(backup.since());
     let mut follower = follow(&source, backup.since()).await;
     shop.append(1, "order-1");
-    followed.flush(&mut follower).await;
+    given.flush(&mut follower).await;
     shop.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
     shop.append(2, "order-1");
-    let error = followed.take(&mut follower).await;
+    let error = given.take(&mut follower).await;
     assert!(matches!(error, Err(FollowError::Source(_))), "{error:?}");
-    let mut follower = follow(&source, followed.since()).await;
+    let mut follower = follow(&source, given.since()).await;
     shop.append(3, "order-1");
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids(1..=3));
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids(1..=3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,18 +72,18 @@ async fn a_publication_that_was_dropped_and_made_again_costs_a_new_slot() {
     let shop = Shop::logical("eventcore");
     let backup = shop.read(None).await;
     let source = shop.source();
-    let mut followed = Followed::after(backup.since());
+    let mut given = Followed::after(backup.since());
     let mut follower = follow(&source, backup.since()).await;
     let name = shop.sql("SELECT pubname FROM pg_publication");
     shop.sql(&format!("DROP PUBLICATION {name}"));
     shop.append(1, "order-1");
     shop.sql(&format!("CREATE PUBLICATION {name} FOR TABLE eventcore_events"));
-    let error = followed.take(&mut follower).await;
+    let error = given.take(&mut follower).await;
     assert!(matches!(error, Err(FollowError::Source(_))), "{error:?}");
-    let mut follower = follow(&source, followed.since()).await;
+    let mut follower = follow(&source, given.since()).await;
     shop.append(2, "order-1");
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids(1..=2));
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids(1..=2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +96,7 @@ async fn a_slot_that_the_server_gave_up_is_made_again() {
     shop.sql(&published("eventcore", "schema.sql"));
     let backup = shop.read(None).await;
     let source = shop.source();
-    let mut followed = Followed::after(backup.since());
+    let mut given = Followed::after(backup.since());
     drop(follow(&source, backup.since()).await);
     shop.append(1, "order-1");
     for _ in 0..4 {
@@ -105,9 +105,43 @@ async fn a_slot_that_the_server_gave_up_is_made_again() {
     assert_eq!(shop.sql("SELECT wal_status FROM pg_replication_slots"), "lost");
     let mut follower = follow(&source, backup.since()).await;
     shop.append(2, "order-1");
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([1, 2]));
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([1, 2]));
     assert_eq!(shop.sql("SELECT wal_status FROM pg_replication_slots"), "reserved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_write_is_let_go_while_no_event_comes() {
+    let shop = Shop::logical("eventcore");
+    let backup = shop.read(None).await;
+    let mut follower = follow(&shop.source(), backup.since()).await;
+    let confirmed = "SELECT confirmed_flush_lsn FROM pg_replication_slots";
+    let begun = shop.sql(confirmed);
+    shop.sql("CREATE TABLE other AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)");
+    assert!(follower.next(Duration::ZERO).await.unwrap().is_none());
+    let is_further = format!("SELECT confirmed_flush_lsn > '{begun}' FROM pg_replication_slots");
+    assert_eq!(shop.sql(&is_further), "t");
+    shop.append(1, "order-1");
+    let mut given = Followed::after(backup.since());
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([1]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_put_back_is_not_followed() {
+    let shop = Shop::logical("eventcore");
+    (1..=3).for_each(|number| shop.append(number, "order-1"));
+    let backup = shop.read(None).await;
+    // Every cluster of these tests is a copy of one: this is the same server put back.
+    let put_back = Shop::logical("eventcore");
+    for number in [1, 2, 4] {
+        put_back.append(number, "order-1");
+    }
+    let Follow::Lost(whole) = begin(&put_back.source(), backup.since()).await else {
+        panic!("it is followed");
+    };
+    let why = "events were changed or removed since it had 3".to_owned();
+    assert_eq!(whole, Whole::Changed(why));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,20 +151,20 @@ async fn a_server_that_crashed_is_followed_on() {
         shop.append(1, "order-1");
         let backup = shop.read(None).await;
         let source = shop.source();
-        let mut followed = Followed::after(backup.since());
+        let mut given = Followed::after(backup.since());
         let mut follower = follow(&source, backup.since()).await;
         shop.append(2, "order-1");
-        followed.flush(&mut follower).await;
+        given.flush(&mut follower).await;
         shop.append(3, "order-1");
         shop.cluster.stop(Mode::Immediate);
         shop.cluster.start_again();
-        let error = followed.take(&mut follower).await;
+        let error = given.take(&mut follower).await;
         assert!(matches!(error, Err(FollowError::Source(_))), "{store}: {error:?}");
-        let mut follower = follow(&source, followed.since()).await;
+        let mut follower = follow(&source, given.since()).await;
         shop.append(4, "order-1");
-        followed.flush(&mut follower).await;
-        assert_eq!(followed.ids(), ids(2..=4), "{store}");
-        assert_eq!(shop.read(Some(followed.since())).await.ids(), Vec::<String>::new());
+        given.flush(&mut follower).await;
+        assert_eq!(given.ids(), ids(2..=4), "{store}");
+        assert_eq!(shop.read(Some(given.since())).await.ids(), Vec::<String>::new());
     }
 }
 
@@ -153,9 +187,9 @@ async fn a_standby_is_opened_and_is_another_history_when_it_is_promoted() {
     let backup = standby.read(None).await;
     let mut follower = follow(&standby.source(), backup.since()).await;
     standby.append(3, "order-1");
-    let mut followed = Followed::after(backup.since());
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([3]));
+    let mut given = Followed::after(backup.since());
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([3]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,9 +197,9 @@ async fn a_commit_that_waits_for_a_standby_is_given_when_it_is_visible() {
     let shop = Shop::logical("eventcore");
     let backup = shop.read(None).await;
     let mut follower = follow(&shop.source(), backup.since()).await;
-    let mut followed = Followed::after(backup.since());
+    let mut given = Followed::after(backup.since());
     shop.append(1, "order-1");
-    followed.flush(&mut follower).await;
+    given.flush(&mut follower).await;
     // There is no such standby, so commits are durable, and not visible until that is set back.
     let set = |names: &str| {
         let sql = format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'");
@@ -190,22 +224,22 @@ async fn a_commit_that_waits_for_a_standby_is_given_when_it_is_visible() {
         (event_id, stream_id, event_type, event_data) \
         VALUES ('019a0000-0000-7000-8000-000000000003', 'order-3', 'Happened', '{}')",
     );
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([1]));
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([1]));
     // A backup sees what is committed after it, and so does whoever begins to follow.
-    let further = shop.read(Some(followed.since())).await;
+    let further = shop.read(Some(given.since())).await;
     assert_eq!(further.ids(), ids([3]));
-    let mut other = Followed::after(followed.since());
-    let mut second = follow(&shop.source(), followed.since()).await;
+    let mut other = Followed::after(given.since());
+    let mut second = follow(&shop.source(), given.since()).await;
     other.take(&mut second).await.unwrap();
     assert_eq!(other.ids(), ids([3]));
     set("");
     commit.await.unwrap().unwrap();
     other.take(&mut second).await.unwrap();
     assert_eq!(other.ids(), ids([3, 2]));
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([1, 2, 3]));
-    for known in [followed.since(), other.since()] {
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([1, 2, 3]));
+    for known in [given.since(), other.since()] {
         let nothing = shop.read(Some(known)).await;
         assert!(nothing.is_further(), "{:?}", nothing.reading);
         assert_eq!(nothing.ids(), Vec::<String>::new());

@@ -56,9 +56,9 @@ async fn the_right_to_replicate_is_enough_where_the_publication_is_there() {
     shop.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
     let mut follower = follow(&reader, backup.since()).await;
     shop.append(1, "order-1");
-    let mut followed = Followed::after(backup.since());
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([1]));
+    let mut given = Followed::after(backup.since());
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([1]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,13 +115,13 @@ async fn chosen_streams_alone_are_given_and_have_a_slot_of_their_own() {
         panic!("it can be decoded");
     };
     assert_eq!(shop.sql(LEFT), "4");
-    let mut followed = Followed::after(backup.since());
+    let mut given = Followed::after(backup.since());
     for (number, stream) in [(2, "order-1"), (3, "invoice-1"), (4, "order-2")] {
         shop.append(number, stream);
     }
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([2, 4]));
-    let since = SourceRequest { since: Some(followed.since()), ..request };
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([2, 4]));
+    let since = SourceRequest { since: Some(given.since()), ..request };
     let nothing = read_as(&shop.source(), since).await.unwrap();
     assert!(nothing.is_further(), "{:?}", nothing.reading);
     assert_eq!(nothing.ids(), Vec::<String>::new());

@@ -59,35 +59,35 @@ async fn what_is_followed_has_the_records_of_what_is_read_whole() {
         let source = source(&cluster, folder, SchemaChoice::default());
         let empty = read(&source, None).await.unwrap();
         assert_eq!(empty.events, [], "{folder}");
-        let mut followed = Followed::after(empty.since());
+        let mut given = Followed::after(empty.since());
         let mut follower = follow(&source, empty.since()).await;
         cluster.psql(folder, &rows(&cluster, &filled));
-        let taken = followed.take(&mut follower).await;
+        let taken = given.take(&mut follower).await;
         if WITH_GAPS.contains(&folder) {
             assert!(matches!(taken, Err(FollowError::Lost(_))), "{folder}: {taken:?}");
             let known = read(&source, None).await.unwrap();
-            followed = Followed::after(known.since());
+            given = Followed::after(known.since());
             follower = follow(&source, known.since()).await;
         } else {
             taken.unwrap_or_else(|error| panic!("{folder}: {error:?}"));
-            assert_eq!(followed.events_of_commits(), [records_of_all.len() as u32], "{folder}");
-            assert_eq!(set(&followed.records), records_of_all, "{folder}");
+            assert_eq!(given.events_of_commits(), [records_of_all.len() as u32], "{folder}");
+            assert_eq!(set(&given.records), records_of_all, "{folder}");
         }
-        let before = followed.records.len();
+        let before = given.records.len();
         cluster.psql(folder, append);
-        followed.flush(&mut follower).await;
-        assert!(followed.records.len() > before, "{folder}");
-        let of_commits: u32 = followed.events_of_commits().iter().sum();
-        assert_eq!(of_commits as usize, followed.records.len(), "{folder}");
+        given.flush(&mut follower).await;
+        assert!(given.records.len() > before, "{folder}");
+        let of_commits: u32 = given.events_of_commits().iter().sum();
+        assert_eq!(of_commits as usize, given.records.len(), "{folder}");
         let expected = records(&source).await;
-        assert!(set(&followed.records).is_subset(&expected), "{folder}");
+        assert!(set(&given.records).is_subset(&expected), "{folder}");
         if !WITH_GAPS.contains(&folder) {
-            assert_eq!(followed.records.len(), expected.len(), "{folder}");
+            assert_eq!(given.records.len(), expected.len(), "{folder}");
         }
         let positions = store.expected.events(&cluster, folder, "");
-        assert!(followed.events.iter().all(|event| positions.contains(event)), "{folder}");
+        assert!(given.events.iter().all(|event| positions.contains(event)), "{folder}");
 
-        let nothing = read(&source, Some(followed.since())).await.unwrap();
+        let nothing = read(&source, Some(given.since())).await.unwrap();
         assert!(nothing.is_further(), "{folder}: {:?}", nothing.reading);
         assert_eq!(nothing.events, [], "{folder}");
         // The server has ten slots.

@@ -17,10 +17,10 @@ async fn what_is_committed_is_given_by_transactions_and_a_backup_goes_on_from_th
         let source = shop.source();
         // Before it is followed for the first time.
         shop.append(2, "order-1");
-        let mut followed = Followed::after(backup.since());
+        let mut given = Followed::after(backup.since());
         let mut follower = follow(&source, backup.since()).await;
-        followed.flush(&mut follower).await;
-        assert_eq!(followed.ids(), ids([2]), "{store}");
+        given.flush(&mut follower).await;
+        assert_eq!(given.ids(), ids([2]), "{store}");
         shop.append(3, "order-1");
         shop.sql(&format!(
             "BEGIN; {}; {}; COMMIT; BEGIN; {}; ROLLBACK",
@@ -28,14 +28,14 @@ async fn what_is_committed_is_given_by_transactions_and_a_backup_goes_on_from_th
             insert(5, "order-2"),
             insert(6, "order-2")
         ));
-        followed.flush(&mut follower).await;
-        assert_eq!(followed.ids(), ids(2..=5), "{store}");
-        assert_eq!(followed.events_of_commits(), [1, 2]);
-        let commits = &followed.commits;
+        given.flush(&mut follower).await;
+        assert_eq!(given.ids(), ids(2..=5), "{store}");
+        assert_eq!(given.events_of_commits(), [1, 2]);
+        let commits = &given.commits;
         let [first, second] = [0, 1].map(|number: usize| commits[number].commit.unwrap());
         assert!(first.lsn < second.lsn && first.time <= second.time);
 
-        let nothing = shop.read(Some(followed.since())).await;
+        let nothing = shop.read(Some(given.since())).await;
         let proof = match store {
             "eventcore" => Proof::Identified { events: 5 },
             _ => Proof::Positions { events: 5 },
@@ -43,13 +43,13 @@ async fn what_is_committed_is_given_by_transactions_and_a_backup_goes_on_from_th
         assert_eq!(nothing.reading, Reading::Further(proof), "{store}");
         assert_eq!(nothing.ids(), Vec::<String>::new(), "{store}");
         shop.append(7, "order-2");
-        let further = shop.read(Some(followed.since())).await;
+        let further = shop.read(Some(given.since())).await;
         assert!(further.is_further(), "{store}: {:?}", further.reading);
         assert_eq!(further.ids(), ids([7]), "{store}");
 
         // The same follower goes on, and so does one that knows what the backup knew.
-        followed.flush(&mut follower).await;
-        assert_eq!(followed.ids(), ids((2..=5).chain([7])), "{store}");
+        given.flush(&mut follower).await;
+        assert_eq!(given.ids(), ids((2..=5).chain([7])), "{store}");
         drop(follower);
         shop.append(8, "order-1");
         let mut follower = follow(&source, further.since()).await;
@@ -67,38 +67,38 @@ async fn what_commits_late_with_lower_ids_is_given_once() {
     shop.append(10, "order-1");
     let backup = shop.read(None).await;
     let source = shop.source();
-    let mut followed = Followed::after(backup.since());
+    let mut given = Followed::after(backup.since());
     // Makes the slot, for which all that run have to be over.
     let mut follower = follow(&source, backup.since()).await;
     let (mut early, mut late) = (shop.client().await, shop.client().await);
     let early = early.transaction().await.unwrap();
     early.batch_execute(&insert(1, "order-2")).await.unwrap();
     shop.append(20, "order-3");
-    followed.flush(&mut follower).await;
+    given.flush(&mut follower).await;
     drop(follower);
     // It runs while somebody begins to follow.
     let late = late.transaction().await.unwrap();
     late.batch_execute(&insert(2, "order-4")).await.unwrap();
     late.batch_execute(&format!("SAVEPOINT inner_one; {}", insert(3, "order-4"))).await.unwrap();
-    let mut follower = follow(&source, followed.since()).await;
+    let mut follower = follow(&source, given.since()).await;
     shop.append(30, "order-3");
     late.batch_execute(&format!("SAVEPOINT other; {}", insert(4, "order-5"))).await.unwrap();
     late.batch_execute("ROLLBACK TO other; RELEASE inner_one").await.unwrap();
-    followed.flush(&mut follower).await;
-    let between = followed.since();
+    given.flush(&mut follower).await;
+    let between = given.since();
     late.commit().await.unwrap();
-    followed.flush(&mut follower).await;
+    given.flush(&mut follower).await;
     early.commit().await.unwrap();
     shop.append(40, "order-3");
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([20, 30, 2, 3, 1, 40]));
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([20, 30, 2, 3, 1, 40]));
     // The tokens on the way are as good.
     let further = shop.read(Some(between)).await;
     assert!(further.is_further(), "{:?}", further.reading);
-    let mut given = further.ids();
-    given.sort();
-    assert_eq!(given, ids([1, 2, 3, 40]));
-    assert_eq!(shop.read(Some(followed.since())).await.ids(), Vec::<String>::new());
+    let mut rest = further.ids();
+    rest.sort();
+    assert_eq!(rest, ids([1, 2, 3, 40]));
+    assert_eq!(shop.read(Some(given.since())).await.ids(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +106,7 @@ async fn what_was_prepared_when_it_began_is_given_when_it_is_committed() {
     let shop = Shop::logical("eventcore");
     let backup = shop.read(None).await;
     let source = shop.source();
-    let mut followed = Followed::after(backup.since());
+    let mut given = Followed::after(backup.since());
     drop(follow(&source, backup.since()).await);
     for name in ["kept", "gone"] {
         let number = if name == "kept" { 1 } else { 2 };
@@ -116,12 +116,12 @@ async fn what_was_prepared_when_it_began_is_given_when_it_is_committed() {
     }
     let mut follower = follow(&source, backup.since()).await;
     shop.append(10, "order-3");
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([10]));
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([10]));
     shop.sql("ROLLBACK PREPARED 'gone'; COMMIT PREPARED 'kept'");
-    followed.flush(&mut follower).await;
-    assert_eq!(followed.ids(), ids([10, 1]));
-    assert_eq!(shop.read(Some(followed.since())).await.ids(), Vec::<String>::new());
+    given.flush(&mut follower).await;
+    assert_eq!(given.ids(), ids([10, 1]));
+    assert_eq!(shop.read(Some(given.since())).await.ids(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,37 +159,37 @@ async fn four_writers_and_followers_that_come_and_go_leave_nothing_out_and_nothi
             }
         };
         let observe = async {
-            let mut followed = Followed::after(backup.since());
+            let mut given = Followed::after(backup.since());
             for round in 0..20 {
-                while followed.events.len() < 40 * (round + 1) {
-                    followed.take_next(&mut follower).await.unwrap();
+                while given.events.len() < 40 * (round + 1) {
+                    given.take_next(&mut follower).await.unwrap();
                 }
                 if round % 3 == 0 {
-                    follower.acknowledge(&followed.since().resume).await.unwrap();
+                    follower.acknowledge(&given.since().resume).await.unwrap();
                 }
                 if round % 5 == 4 {
-                    follower = follow(&source, followed.since()).await;
+                    follower = follow(&source, given.since()).await;
                 }
                 if round % 6 == 5 {
-                    let further = shop.read(Some(followed.since())).await;
+                    let further = shop.read(Some(given.since())).await;
                     assert!(further.is_further(), "{store}: {:?}", further.reading);
                 }
             }
             is_over.store(true, Relaxed);
-            followed
+            given
         };
-        let (.., mut followed) = tokio::join!(write(0), write(1), write(2), write(3), observe);
-        followed.flush(&mut follower).await;
-        let mut all = followed.ids();
+        let (.., mut given) = tokio::join!(write(0), write(1), write(2), write(3), observe);
+        given.flush(&mut follower).await;
+        let mut all = given.ids();
         all.sort();
         assert_eq!(all, shop.ids(), "{store}");
         for stream in 0..5 {
             let stream = format!("s-{stream}");
-            let events = followed.events.iter().filter(|event| event.stream == stream);
+            let events = given.events.iter().filter(|event| event.stream == stream);
             let versions: Vec<u64> = events.map(|event| event.version).collect();
             assert!(versions.iter().copied().eq(1..=versions.len() as u64), "{versions:?}");
         }
-        let nothing = shop.read(Some(followed.since())).await;
+        let nothing = shop.read(Some(given.since())).await;
         assert!(nothing.is_further(), "{store}: {:?}", nothing.reading);
         assert_eq!(nothing.ids(), Vec::<String>::new());
     }
@@ -206,13 +206,13 @@ async fn one_large_transaction_is_given_as_one() {
          SELECT gen_random_uuid(), 'many-' || n, 'Happened', '{}' FROM generate_series(1, 20000) n",
     );
     shop.append(2, "order-1");
-    let mut followed = Followed::after(backup.since());
+    let mut given = Followed::after(backup.since());
     // Without letting anything go, so that the same is decoded again.
-    followed.take(&mut follower).await.unwrap();
+    given.take(&mut follower).await.unwrap();
     shop.append(3, "order-1");
-    followed.take(&mut follower).await.unwrap();
-    assert_eq!(followed.events_of_commits(), [1, 20_000, 1, 1]);
-    let ends = [&followed.events[0], &followed.events[20_001], &followed.events[20_002]];
+    given.take(&mut follower).await.unwrap();
+    assert_eq!(given.events_of_commits(), [1, 20_000, 1, 1]);
+    let ends = [&given.events[0], &given.events[20_001], &given.events[20_002]];
     assert_eq!(ends.map(|event| event.id.clone().unwrap()), [id(1), id(2), id(3)]);
-    assert_eq!(shop.read(Some(followed.since())).await.ids(), Vec::<String>::new());
+    assert_eq!(shop.read(Some(given.since())).await.ids(), Vec::<String>::new());
 }
