@@ -125,7 +125,7 @@ impl Follower {
             }
             transactions.truncate(at);
         }
-        let (visibility, written) = self.read(&mut transactions).await?;
+        let (visibility, written) = self.read(&mut transactions).await?.map_err(too_much)?;
         Self::require_all(&transactions, &written)?;
         let is_all = is_all && found == transactions.len();
         if let Some(last) = transactions.last() {
@@ -189,11 +189,10 @@ impl Follower {
     async fn read(
         &mut self,
         transactions: &mut Vec<Transaction>,
-    ) -> Result<(Visibility, Vec<Written>), FollowError> {
+    ) -> Result<Result<(Visibility, Vec<Written>), TooMuch>, SourceError> {
         let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SETTINGS}");
-        let begun = self.session.execute(&begin, "begin to read what is new").await;
-        begun.map_err(SourceError::from)?;
-        let visibility = Visibility::read(&self.session).await.map_err(SourceError::from)?;
+        self.session.execute(&begin, "begin to read what is new").await?;
+        let visibility = Visibility::read(&self.session).await?;
         if let Some(at) = transactions.iter().position(|one| !visibility.sees(one.number)) {
             transactions.truncate(at);
         }
@@ -202,15 +201,14 @@ impl Follower {
             && let Some(next) = whole_transactions(&transactions[written.len()..], rows_at_once)
         {
             let read = written::read(&self.session, &self.layout, &self.table, next, &visibility);
-            let read = read.await?.map_err(too_much)?;
+            let Ok(read) = read.await? else { return Ok(Err(TooMuch)) };
             bytes += read.iter().map(|one| one.rows.len()).sum::<usize>();
             written.extend(read);
             rows_at_once *= 2;
         }
         transactions.truncate(written.len());
-        let ended = self.session.execute("COMMIT", "end reading").await;
-        ended.map_err(SourceError::from)?;
-        Ok((visibility, written))
+        self.session.execute("COMMIT", "end reading").await?;
+        Ok(Ok((visibility, written)))
     }
 
     /// Requires that what was inserted is still there.

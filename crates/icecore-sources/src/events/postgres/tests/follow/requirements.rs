@@ -3,7 +3,7 @@
 use super::following::{Followed, begin, follow};
 use crate::events::postgres::connect::{ConnectionSettings, Environment};
 use crate::events::postgres::tests::reading::read_as;
-use crate::events::postgres::tests::support::{DATABASE, Shop, ids};
+use crate::events::postgres::tests::support::{DATABASE, Shop, ids, insert};
 use crate::events::postgres::{PostgresSource, SchemaChoice};
 use icecore::selection::StreamSelection;
 use icecore::source::{Follow, Source, SourceRequest, Whole};
@@ -128,4 +128,53 @@ async fn chosen_streams_alone_are_given_and_have_a_slot_of_their_own() {
     let mut of_all = Followed::after(all.since());
     of_all.flush(&mut everything).await;
     assert_eq!(of_all.ids(), ids(2..=4));
+}
+
+/// Sessions that make a slot and wait for transactions that run.
+const WAITING: &str = "SELECT pid FROM pg_stat_activity \
+    WHERE query LIKE '%pg_create_logical_replication_slot%' AND wait_event_type = 'Lock'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_is_made_when_all_that_ran_is_over_and_otherwise_the_source_is_opened() {
+    let shop = Shop::logical("eventcore");
+    let backup = shop.read(None).await;
+    let mut running = shop.client().await;
+    let running = running.transaction().await.unwrap();
+    running.batch_execute(&insert(1, "order-1")).await.unwrap();
+    let begun = {
+        let (source, since) = (shop.source(), backup.since());
+        async move || begin(&source, since.clone()).await
+    };
+    let waiting = async || {
+        loop {
+            let pid = shop.sql(WAITING);
+            if !pid.is_empty() {
+                return pid;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    // As if it took too long.
+    let cancel = async {
+        let pid = waiting().await;
+        shop.sql(&format!("SELECT pg_cancel_backend({pid})"));
+    };
+    let (follow, ()) = tokio::join!(begun(), cancel);
+    assert!(matches!(follow, Follow::ByOpening));
+    assert_eq!(shop.sql("SELECT count(*) FROM pg_replication_slots"), "0");
+
+    let commit = async {
+        waiting().await;
+        shop.append(2, "order-2");
+        running.commit().await.unwrap();
+    };
+    let (follow, ()) = tokio::join!(begun(), commit);
+    let Follow::By(mut follower) = follow else { panic!("it can be decoded") };
+    shop.append(3, "order-3");
+    let mut given = Followed::after(backup.since());
+    given.flush(&mut follower).await;
+    let mut all = given.ids();
+    all.sort();
+    assert_eq!(all, ids(1..=3));
+    assert_eq!(shop.sql("SELECT count(*) FROM pg_replication_slots"), "1");
 }

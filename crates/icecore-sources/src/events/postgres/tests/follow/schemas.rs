@@ -3,7 +3,7 @@
 use super::following::{Followed, follow};
 use crate::events::postgres::SchemaChoice;
 use crate::events::postgres::tests::reading::{read, source};
-use crate::events::postgres::tests::stores::{STORES, Store};
+use crate::events::postgres::tests::stores::{STORES, Store, store};
 use crate::events::postgres::tests::support::{logical, published};
 use icecore::selection::StreamSelection;
 use icecore::source::{FollowError, Source, SourceRequest};
@@ -101,3 +101,24 @@ fn set(records: &[Vec<u8>]) -> BTreeSet<Vec<u8>> {
 
 /// The stores with positions in which streams were deleted for good.
 const WITH_GAPS: [&str; 2] = ["commanded-bytea", "commanded-jsonb"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_a_partition_that_was_added_are_given() {
+    let cluster = Cluster::start_with(&logical());
+    store("emmett").make(&cluster, "postgres", "");
+    let source = source(&cluster, "postgres", SchemaChoice::default());
+    let known = read(&source, None).await.unwrap();
+    let mut given = Followed::after(known.since());
+    let mut follower = follow(&source, known.since()).await;
+    cluster.psql(
+        "postgres",
+        "SELECT emt_add_partition('added'); INSERT INTO emt_messages (stream_position, \
+             transaction_id, stream_id, partition, message_schema_version, message_id, \
+             message_type, message_data, message_metadata) \
+         VALUES (1, pg_current_xact_id(), 'new', 'added', '1', 'm', 'New', '{}', '{}')",
+    );
+    given.flush(&mut follower).await;
+    let streams: Vec<&str> = given.events.iter().map(|event| event.stream.as_str()).collect();
+    assert_eq!(streams, ["added/new"]);
+    assert_eq!(read(&source, Some(given.since())).await.unwrap().events, []);
+}
