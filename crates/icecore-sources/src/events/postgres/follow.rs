@@ -40,6 +40,10 @@ pub(super) async fn begin(
     let name: Arc<str> = settings.name().into();
     let (layout, major_version) = layout(settings, choice).await?;
     let session = open(settings, &name).await?;
+    // So that types are called by names that mean the same wherever they are said.
+    session
+        .execute("SET search_path = ''", "have names mean what PostgreSQL means by them")
+        .await?;
     let table = match requirements::require(&session, &layout).await? {
         Ok(table) => table,
         Err(why) => return Ok(by_opening(&name, &why)),

@@ -201,7 +201,15 @@ impl Follower {
             && let Some(next) = whole_transactions(&transactions[written.len()..], rows_at_once)
         {
             let read = written::read(&self.session, &self.layout, &self.table, next, &visibility);
-            let Ok(read) = read.await? else { return Ok(Err(TooMuch)) };
+            let read = match read.await? {
+                Ok(read) => read,
+                // Fewer may fit.
+                Err(TooMuch) if next.len() > 1 => {
+                    rows_at_once = 1;
+                    continue;
+                }
+                Err(TooMuch) => return Ok(Err(TooMuch)),
+            };
             bytes += read.iter().map(|one| one.rows.len()).sum::<usize>();
             written.extend(read);
             rows_at_once *= 2;
@@ -253,7 +261,8 @@ impl Follower {
     }
 }
 
-/// The first of these transactions that have so many rows together, or the first alone.
+/// The first of these transactions that have so many rows together, or the first alone; `None` if there
+/// are none.
 fn whole_transactions(transactions: &[Transaction], rows: usize) -> Option<&[Transaction]> {
     let mut sum = 0;
     let fit = transactions.iter().take_while(|one| {

@@ -1,10 +1,10 @@
 //! Every schema: what is followed has the records of what is read whole.
 
 use super::following::{Followed, follow};
-use crate::events::postgres::SchemaChoice;
 use crate::events::postgres::tests::reading::{read, source};
 use crate::events::postgres::tests::stores::{STORES, Store, store};
 use crate::events::postgres::tests::support::{logical, published};
+use crate::events::postgres::{SchemaChoice, TableMapping};
 use icecore::selection::StreamSelection;
 use icecore::source::{FollowError, Source, SourceRequest};
 use icecore_test_cluster::Cluster;
@@ -120,5 +120,55 @@ async fn events_of_a_partition_that_was_added_are_given() {
     given.flush(&mut follower).await;
     let streams: Vec<&str> = given.events.iter().map(|event| event.stream.as_str()).collect();
     assert_eq!(streams, ["added/new"]);
+    assert_eq!(read(&source, Some(given.since())).await.unwrap().events, []);
+}
+
+/// A table whose key has what has to be quoted, and types whose texts settings change.
+const DESCRIBED: &str = r#"
+    CREATE SCHEMA "Its ""own""";
+    CREATE TYPE "Its ""own"""."Kind" AS ENUM ('Made', 'it''s "quoted"', 'NULL', '');
+    CREATE TABLE "Its ""own"""."Journal" (
+        account text, "At ""noon""" timestamptz, "Kind" "Its ""own"""."Kind", amount float8,
+        revision int, body json, doubled int GENERATED ALWAYS AS (revision * 2) STORED,
+        PRIMARY KEY (amount, "Kind", account, "At ""noon""")
+    );
+    ALTER DATABASE postgres SET datestyle = 'German, DMY';
+    ALTER DATABASE postgres SET extra_float_digits = -5;
+    ALTER DATABASE postgres SET timezone = 'Asia/Kathmandu'"#;
+
+const ROWS: &str = r#"
+    SET datestyle = 'ISO';
+    INSERT INTO "Its ""own"""."Journal" VALUES
+        ('a"b\c,{}''', '2026-02-03 04:05:06.789012+00', 'Made', 0.1, 1, '{ }'),
+        ('NULL', 'infinity', 'NULL', 'NaN', 1, 'null'),
+        ('empty', '0044-03-15 12:00:00 BC', '', 1e-300, 1, NULL),
+        (E'line\nline\t', '2026-02-03', 'it''s "quoted"', 1.0000000000000002, 1, '[]')"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_found_whatever_their_keys_are() {
+    let cluster = Cluster::start_with(&logical());
+    cluster.psql("postgres", DESCRIBED);
+    let column = |name: &str| Some(name.to_owned());
+    let mapping = TableMapping {
+        namespace: None,
+        table: "Journal".to_owned(),
+        stream: vec!["Kind".to_owned(), "account".to_owned()],
+        version: column("revision"),
+        event_type: column("Kind"),
+        time: column("At \"noon\""),
+        payload: "body".to_owned(),
+        metadata: None,
+        id: None,
+        order: None,
+    };
+    let choice = SchemaChoice { mapping: Some(mapping), ..SchemaChoice::default() };
+    let source = source(&cluster, "postgres", choice);
+    let empty = read(&source, None).await.unwrap();
+    let mut given = Followed::after(empty.since());
+    let mut follower = follow(&source, empty.since()).await;
+    cluster.psql("postgres", ROWS);
+    given.flush(&mut follower).await;
+    assert_eq!(given.records.len(), 4);
+    assert_eq!(set(&given.records), records(&source).await);
     assert_eq!(read(&source, Some(given.since())).await.unwrap().events, []);
 }
