@@ -77,10 +77,11 @@ impl<'a> Decoder<'a> {
             }
             Message::Relation { table, columns } => {
                 if table == self.table.number {
-                    let place = |name: &String| columns.iter().position(|column| column == name);
+                    let place = |name: &String| columns.iter().position(|column| column.0 == name);
                     let places = self.table.key.iter().map(place).collect::<Option<_>>();
                     self.places = Some(places.ok_or(NoMessage)?);
-                    self.has_columns = self.table.columns == columns;
+                    let known = self.table.columns.iter();
+                    self.has_columns = known.map(|(name, id)| (name.as_str(), *id)).eq(columns);
                 }
             }
             Message::Insert { table, row } => {

@@ -10,13 +10,14 @@ use super::decoded::Transaction;
 use super::known::Progress;
 use super::log::{self, Decoded, End, TooMuch};
 use super::moment::Begun;
+use super::publication;
 use super::requirements::KeyedTable;
 use super::slot::Slot;
 use super::visibility::Visibility;
 use super::written::{self, Written};
 use async_trait::async_trait;
 use icecore::selection::StreamSelection;
-use icecore::source::{Captured, EventFollower, FollowError, SourceError, Whole};
+use icecore::source::{Captured, EventFollower, FollowError, SourceError, SourceErrorKind, Whole};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(super) struct Follower {
     table: KeyedTable,
     layout: Layout,
     rows: Arc<RowReader>,
+    /// What the publication was when this began.
+    published: Option<String>,
     /// What was visible when this began. It was known then, or is in `catch_up`.
     begun: Visibility,
     /// A transaction that was visible then has its commit before this place.
@@ -85,6 +88,7 @@ impl Follower {
     ) -> Result<Self, SourceError> {
         let Begun { layout, encodings, visibility, progress, catch_up } = begun;
         let rows = source::rows_of_all(&layout, streams, encodings);
+        let published = publication::state(&session, &slot.name, &layout).await?;
         let begun_before = End::read(&session).await?.inserted;
         let pending = catch_up.iter().map(|captured| (captured.resume.clone(), 0)).collect();
         Ok(Self {
@@ -93,6 +97,7 @@ impl Follower {
             table,
             layout,
             rows,
+            published,
             begun: visibility,
             begun_before,
             progress,
@@ -118,6 +123,7 @@ impl Follower {
         self.look_at_slot(end.flushed).await?;
         let over = *self.over.get_or_insert((end.all_over_below, end.inserted));
         let Decoded { mut transactions, is_all } = self.decode().await?;
+        self.require_published().await?;
         let found = transactions.len();
         if let Some(at) = transactions.iter().position(|one| one.change.is_some()) {
             if let (0, Some(what)) = (at, transactions[0].change) {
@@ -173,6 +179,19 @@ impl Follower {
             // All of them are known, and are not yet let go: what is new comes after more.
             self.changes *= 2;
         }
+    }
+
+    /// Requires that all was published that was decoded: otherwise whoever follows next proves what is
+    /// known.
+    async fn require_published(&mut self) -> Result<(), SourceError> {
+        let name = &self.slot.name;
+        let state = publication::state(&self.session, name, &self.layout).await?;
+        if state.is_some() && state == self.published {
+            return Ok(());
+        }
+        let (source, events) = (self.session.name(), &self.layout.events);
+        let message = format!("{source}: publication {name} of {events} is not what it was");
+        Err(SourceError::new(SourceErrorKind::Unreadable, message))
     }
 
     /// Drops a slot that cannot be decoded from, if the server is there. Whoever follows next makes

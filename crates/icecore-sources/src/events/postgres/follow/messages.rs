@@ -24,10 +24,11 @@ pub(super) enum Message<'a> {
         /// Where the log goes on after the commit.
         end: u64,
     },
-    /// Says what the columns of a table are called, in the order of its rows.
+    /// Says what the columns of a table are called, and the numbers of their types, in the order of its
+    /// rows.
     Relation {
         table: u32,
-        columns: Vec<&'a str>,
+        columns: Vec<(&'a str, u32)>,
     },
     Insert {
         table: u32,
@@ -73,8 +74,9 @@ fn parse<'a>(input: &mut Input<'a>) -> Option<Message<'a>> {
             let column = |_| {
                 let [_flags] = input.array()?;
                 let name = input.text()?;
-                let _type_and_modifier: [u8; 8] = input.array()?;
-                Some(name)
+                let sql_type = u32::from_be_bytes(input.array()?);
+                let _modifier: [u8; 4] = input.array()?;
+                Some((name, sql_type))
             };
             Message::Relation { table, columns: (0..count).map(column).collect::<Option<_>>()? }
         }
@@ -166,7 +168,7 @@ mod tests {
             messages,
             [
                 Message::Begin { commit: 0x0152_8b78, time, transaction: 727 },
-                Message::Relation { table: 16_384, columns: vec!["id", "x"] },
+                Message::Relation { table: 16_384, columns: vec![("id", 2950), ("x", 25)] },
                 Message::Insert { table: 16_384, row: vec![Some("7f"), None] },
                 Message::Commit { end: 0x0152_8ba8 },
             ]

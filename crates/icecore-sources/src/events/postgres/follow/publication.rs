@@ -54,6 +54,25 @@ pub(super) async fn look(
     })
 }
 
+/// What changes when the publication, its table, or that this is in it does; `None` if there is no
+/// publication.
+pub(super) async fn state(
+    session: &Session,
+    name: &str,
+    layout: &Layout,
+) -> Result<Option<String>, QueryError> {
+    let table = layout.events.literal();
+    let sql = format!(
+        "SELECT concat_ws(' ', p.oid, p.xmin, to_regclass({table})::oid, \
+            (SELECT string_agg(concat_ws(' ', r.oid, r.xmin), ' ' ORDER BY r.oid) \
+             FROM pg_publication_rel r \
+             WHERE r.prpubid = p.oid AND r.prrelid = to_regclass({table})::oid)) \
+         FROM pg_publication p WHERE pubname = '{name}'"
+    );
+    let rows = session.rows(&sql, "look whether the publication is what it was").await?;
+    Ok(rows.first().map(|row| row.get(0)))
+}
+
 /// The statement that makes it. What happens to partitions is told as of their table.
 pub(super) fn statement(name: &str, layout: &Layout) -> String {
     format!(

@@ -12,8 +12,8 @@ pub(super) type WhyNot = String;
 #[derive(Clone, Debug)]
 pub(super) struct KeyedTable {
     pub(super) number: u32,
-    /// All its columns that are stored, in its order.
-    pub(super) columns: Vec<String>,
+    /// All its columns that are stored, in its order, and the numbers of their types.
+    pub(super) columns: Vec<(String, u32)>,
     /// The columns of its primary key.
     pub(super) key: Vec<String>,
     /// Their types, as SQL takes them.
@@ -75,13 +75,13 @@ pub(super) async fn require(
         return Ok(why_not(&format!("{name} has no replica identity, so changes are not told")));
     }
     let sql = format!(
-        "SELECT attname::text FROM pg_attribute WHERE attrelid = {table} AND attnum > 0 \
+        "SELECT attname::text, atttypid FROM pg_attribute WHERE attrelid = {table} AND attnum > 0 \
          AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
     );
     let columns = session.rows(&sql, "list the columns of the events").await?;
     Ok(Ok(KeyedTable {
         number: table,
-        columns: columns.iter().map(|row| row.get(0)).collect(),
+        columns: columns.iter().map(|row| (row.get(0), row.get(1))).collect(),
         key: rows.iter().map(|row| row.get(0)).collect(),
         key_types: rows.iter().map(|row| row.get(1)).collect(),
     }))

@@ -3,6 +3,7 @@
 
 use super::following::{Followed, begin, follow};
 use crate::events::postgres::tests::support::{DATABASE, Shop, ids, logical, published};
+use icecore::selection::StreamSelection;
 use icecore::source::{Follow, FollowError, Whole};
 use icecore_test_cluster::{Cluster, Mode};
 use std::time::Duration;
@@ -84,6 +85,61 @@ async fn a_publication_that_was_dropped_and_made_again_costs_a_new_slot() {
     shop.append(2, "order-1");
     given.flush(&mut follower).await;
     assert_eq!(given.ids(), ids(1..=2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_that_tells_less_is_noticed_and_what_it_left_out_is_given() {
+    for (change, back) in [
+        ("DROP TABLE eventcore_events", "ADD TABLE eventcore_events"),
+        ("SET (publish = 'update')", "SET (publish = 'insert, update, delete, truncate')"),
+    ] {
+        let shop = Shop::logical("eventcore");
+        let backup = shop.read(None).await;
+        let source = shop.source();
+        let mut given = Followed::after(backup.since());
+        let mut follower = follow(&source, backup.since()).await;
+        shop.append(1, "order-1");
+        given.flush(&mut follower).await;
+        let name = shop.sql("SELECT pubname FROM pg_publication");
+        shop.sql(&format!("ALTER PUBLICATION {name} {change}"));
+        shop.append(2, "order-1");
+        let error = given.take(&mut follower).await;
+        assert!(matches!(error, Err(FollowError::Source(_))), "{change}: {error:?}");
+        assert!(matches!(begin(&source, given.since()).await, Follow::ByOpening), "{change}");
+        // Also if that was over before anybody looked.
+        shop.sql(&format!("ALTER PUBLICATION {name} {back}"));
+        let error = given.take(&mut follower).await;
+        assert!(matches!(error, Err(FollowError::Source(_))), "{change}: {error:?}");
+        let mut follower = follow(&source, given.since()).await;
+        shop.append(3, "order-1");
+        given.flush(&mut follower).await;
+        assert_eq!(given.ids(), ids(1..=3), "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_was_made_anew_is_not_followed_on() {
+    let shop = Shop::logical("eventcore");
+    let backup = shop.read(None).await;
+    let mut given = Followed::after(backup.since());
+    let mut follower = follow(&shop.source(), backup.since()).await;
+    shop.append(1, "order-1");
+    given.flush(&mut follower).await;
+    shop.sql(
+        "CREATE TABLE anew (LIKE eventcore_events INCLUDING ALL); \
+         DROP TABLE eventcore_events CASCADE; ALTER TABLE anew RENAME TO eventcore_events",
+    );
+    shop.append(2, "order-1");
+    let error = given.take(&mut follower).await;
+    assert!(matches!(error, Err(FollowError::Source(_))), "{error:?}");
+    // A publication of the name is there, of another table: of none.
+    assert!(matches!(begin(&shop.source(), given.since()).await, Follow::ByOpening));
+    assert!(shop.source().forget_slot(&StreamSelection::default()).await.unwrap());
+    let Follow::Lost(whole) = begin(&shop.source(), given.since()).await else {
+        panic!("it is followed");
+    };
+    let why = "the table of events was made anew".to_owned();
+    assert_eq!(whole, Whole::NotPossible(why));
 }
 
 #[tokio::test(flavor = "multi_thread")]
