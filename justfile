@@ -50,6 +50,10 @@ compare WHAT="events" *ARGS:
 narrow EVENTS="100000000":
     just compare postgres-narrow --events {{EVENTS}} --rounds 1
 
+# A follower at work: how late events are durable, what that takes, and what recovery takes then.
+follow *ARGS:
+    just compare follow {{ARGS}}
+
 # An index of CHUNKS chunks from RUNS index runs: time, memory, bytes. Takes 50 bytes a chunk of disk twice.
 index-scale CHUNKS="10000000" RUNS="10000":
     cargo bench -p icecore-benches --bench index-scale -- --chunks {{CHUNKS}} --runs {{RUNS}}

@@ -23,7 +23,10 @@ mod tools;
 
 pub use interrupt::Interrupt;
 pub use options::{Options, What};
-pub use postgres::{PostgresReport, compare_postgres, postgres_table};
+pub use postgres::{
+    FollowFigures, PostgresReport, compare_postgres, follow_table, measure_following,
+    postgres_table,
+};
 pub use report::Report;
 
 use machine::Machine;

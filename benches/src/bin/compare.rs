@@ -8,8 +8,8 @@
 
 use clap::Parser as _;
 use icecore_benches::compare::{
-    CompareError, Interrupt, Options, What, compare, compare_postgres, find_programs,
-    postgres_table, table,
+    CompareError, Interrupt, Options, What, compare, compare_postgres, find_programs, follow_table,
+    measure_following, postgres_table, table,
 };
 use serde::Serialize;
 use std::io;
@@ -67,6 +67,11 @@ fn run(options: &Options) -> Result<bool, CompareError> {
         What::Postgres | What::PostgresNarrow => {
             let report = compare_postgres(options, &icecore, work.path(), &interrupt, &say)?;
             tell(options, &postgres_table(&report), &report)?;
+            true
+        }
+        What::Follow => {
+            let figures = measure_following(options, &icecore, work.path(), &interrupt, &say)?;
+            tell(options, &follow_table(&figures), &figures)?;
             true
         }
     };

@@ -53,6 +53,8 @@ pub enum What {
     Postgres,
     /// Narrow events in PostgreSQL, any number of them: whether memory stays what it is
     PostgresNarrow,
+    /// Following an event store in PostgreSQL, and recovering from what was captured
+    Follow,
 }
 
 impl Options {

@@ -9,12 +9,14 @@
 //! What is measured and why: docs/comparison.md.
 
 mod floors;
+mod follow;
 mod load;
 mod narrow;
 mod report;
 mod steps;
 mod table;
 
+pub use follow::{FollowFigures, follow_table, measure_following};
 pub use report::PostgresReport;
 pub use table::postgres_table;
 

@@ -109,6 +109,13 @@ impl Cluster {
         CopyIn::start(psql.args(sql.split_inclusive(';').flat_map(|sql| ["--command", sql])))
     }
 
+    /// `psql` on a connection of its own, which waits for statements, each with its semicolon.
+    pub fn session(&self, database: &str) -> CopyIn {
+        let mut psql = self.client("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", database]);
+        CopyIn::start(&mut psql)
+    }
+
     /// Where one of PostgreSQL's programs is, of the server's version.
     pub fn program(&self, name: &str) -> PathBuf {
         binaries::program(name)

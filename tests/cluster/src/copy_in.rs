@@ -1,9 +1,9 @@
-//! Rows that are copied into a table piece by piece: more than a script can have.
+//! Rows that are copied into a table, or statements, piece by piece: more than a script can have.
 
 use std::io::{self, Write as _};
 use std::process::{Child, Command, Stdio};
 
-/// `psql`, which waits for rows.
+/// `psql`, which waits for rows, or for statements.
 #[derive(Debug)]
 pub struct CopyIn {
     psql: Child,
@@ -15,13 +15,13 @@ impl CopyIn {
         Self { psql: started.expect("psql can be started") }
     }
 
-    /// Gives some rows, as the format of the statement has them. What the server has against them
+    /// Gives some rows, as the format of the statement has them, or statements. What the server has against them
     /// `psql` says on standard error.
     pub fn write(&mut self, rows: &[u8]) -> io::Result<()> {
         self.psql.stdin.as_mut().expect("it is open until the end").write_all(rows)
     }
 
-    /// Ends the rows, all of which must have been taken.
+    /// Ends them; all must have been taken.
     pub fn finish(mut self) {
         drop(self.psql.stdin.take());
         let status = self.psql.wait().expect("psql can be waited for");
