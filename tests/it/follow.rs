@@ -405,6 +405,50 @@ async fn each_flush_is_one_object_and_the_ledger_has_one_entry_for_each_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_of_streams_that_were_not_chosen_make_no_flush() {
+    let world = World::new().await;
+    let mut chosen = options(&world.host);
+    let patterns = vec!["invoice-*".to_owned()];
+    chosen.backup.request.streams = StreamSelection::new(patterns).unwrap();
+    follow_to_end(&world.repository, &world.path, &chosen).await.unwrap();
+    world.append(20..40);
+    let report = follow_to_end(&world.repository, &world.path, &chosen).await.unwrap();
+    assert_eq!((report.events, report.flushes), (0, 0));
+    let invoices = icecore_tests::lines::lines_of("invoice", 0..3);
+    let mut file = File::options().append(true).open(&world.path).unwrap();
+    file.write_all(invoices.as_bytes()).unwrap();
+    let report = follow_to_end(&world.repository, &world.path, &chosen).await.unwrap();
+    assert_eq!((report.events, report.flushes), (3, 1));
+    world.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_in_parts_counts_when_all_of_it_is_there() {
+    let world = World::new().await;
+    world.follow_until(0).await.unwrap();
+    // Some parts of four mebibytes each.
+    let mut file = File::options().append(true).open(&world.path).unwrap();
+    let large = |version| icecore_tests::lines::large_line("scan", version, 900 << 10);
+    (1..=16).for_each(|version| file.write_all(large(version).as_bytes()).unwrap());
+    let small = FollowOptions { flush_bytes: 1, ..options(&world.host) };
+    let source = ndjson_source(&world.path);
+    // Stopped after the first of them: it does not count.
+    let report = follow_source(&world.repository, &source, &small, 1, |_| ()).await.unwrap();
+    assert!(report.events > 0 && report.events < 16, "{report:?}");
+    assert_eq!(world.captured().await, []);
+    let report = follow_to_end(&world.repository, &world.path, &small).await.unwrap();
+    assert_eq!(report.events, 16);
+    assert!(report.flushes > 2, "{report:?}");
+    let expected: Vec<_> = (1..=16).map(|version| ("scan".to_owned(), version)).collect();
+    assert_eq!(world.captured().await, expected);
+    let report = back_up(&world, &world.repository).await;
+    assert_eq!((report.events_captured, report.snapshot.counts.events), (16, 36));
+    let restored = world.host.restore(&world.repository, "latest").await.unwrap();
+    assert!(restored == std::fs::read(&world.path).unwrap(), "it came back otherwise");
+    world.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_or_damaged_object_is_found_by_a_check() {
     let world = World::new().await;
     world.follow_until(0).await.unwrap();

@@ -17,6 +17,7 @@ use super::super::tools::{PASSWORD, bare_environment};
 use super::load::{self, DATABASE, Store};
 use super::{SETTINGS, WORK_BYTES_PER_EVENT};
 use icecore_test_cluster::{Cluster, ClusterOptions};
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{self, BufRead as _, BufReader};
@@ -79,10 +80,7 @@ pub fn measure_following(
     let mut child = program.spawn(&["follow", &source, "--name", "shop", "--json"])?;
     let followed = follow(&mut child, &cluster, options.events, interrupt);
     // It may have ended by itself, after a failure that is told below.
-    drop(rustix::process::kill_process(
-        rustix::process::Pid::from_child(&child),
-        rustix::process::Signal::TERM,
-    ));
+    let _ = kill_process(Pid::from_child(&child), Signal::TERM);
     let status = child.wait().map_err(cannot("wait for the follower"))?;
     let mut figures = followed?;
     if !status.success() {

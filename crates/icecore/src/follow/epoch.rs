@@ -275,6 +275,13 @@ impl Follower<'_> {
             false => (span.first_time, span.last_time),
         };
         self.monitor.count(Counter::BytesRead, captured.source_bytes);
+        if events == 0 && !writer.awaits_more() {
+            // Others wrote. There is a newer place to go on from, and nothing to keep.
+            if let Some((resume, kept)) = resume {
+                (since.resume, since.kept) = (resume, kept);
+            }
+            return Ok(());
+        }
         (self.tell)(FollowNews::Captured { events, newest });
         let compression = self.options.backup.compression;
         let sealed = writer.seal(captured, resume.clone(), compression).await;

@@ -214,7 +214,7 @@ impl Cutter<'_> {
                 } else {
                     Extent::without(entry.first_version)
                 };
-                pass.extents.add(StreamKey::of(&entry.stream), extent);
+                pass.extents.add(StreamKey::of(&entry.stream, 0), extent);
             }
             let (start, length) = (part.first_ordinal, part.events);
             if let Some((first, last)) = filter.limit.ranks(&part.span, start, length)
@@ -350,7 +350,7 @@ impl Pass {
 /// Whether a part that is in, or out, has events of a stream that are not.
 fn has_exceptions(filter: &Filter, entry: &StreamEntry, is_in: bool) -> bool {
     if is_in {
-        let last = filter.last_of(StreamKey::of(&entry.stream));
+        let last = filter.last_of(StreamKey::of(&entry.stream, 0));
         last.is_some_and(|last| entry.last_version > last)
     } else {
         is_asked(filter, entry)

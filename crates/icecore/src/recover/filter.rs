@@ -37,9 +37,9 @@ pub(crate) struct StreamKey {
 }
 
 impl StreamKey {
-    /// A stream that has one lifetime.
-    pub(crate) fn of(stream: &str) -> Self {
-        Self { stream: hash(stream.as_bytes()), lifetime: 0 }
+    /// A lifetime of a stream; 0 where it has one.
+    pub(crate) fn of(stream: &str, lifetime: u32) -> Self {
+        Self { stream: hash(stream.as_bytes()), lifetime }
     }
 }
 
@@ -118,9 +118,13 @@ impl Filter {
 
     /// The stream of an event.
     pub(crate) fn key(&self, event: &Event<'_>) -> StreamKey {
+        StreamKey::of(event.stream, self.lifetime(event))
+    }
+
+    /// Which lifetime of its stream an event is of.
+    pub(crate) fn lifetime(&self, event: &Event<'_>) -> u32 {
         let lifetime = self.ties.lifetime.as_ref().and_then(|name| member(event, name));
-        let lifetime = lifetime.map_or(0, |value| hash(value) as u32);
-        StreamKey { lifetime, ..StreamKey::of(event.stream) }
+        lifetime.map_or(0, |value| hash(value) as u32)
     }
 
     /// The transaction of an event, if it is known.

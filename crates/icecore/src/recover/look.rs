@@ -3,7 +3,7 @@
 
 use super::extents::Extent;
 use super::filter::{Filter, StreamKey, Verdict};
-use super::mark::Extreme;
+use super::mark::{Extreme, Furthest};
 use crate::chunks::ChunkReader;
 use crate::environment::Environment;
 use crate::error::ReadError;
@@ -36,26 +36,17 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts an event.
-    fn see(
-        &mut self,
-        verdict: Verdict,
-        filter: &Filter,
-        event: &Event<'_>,
-        position: Option<u64>,
-        ordinal: u64,
-    ) {
+    /// Counts an event, but for where it is in the order.
+    fn see(&mut self, verdict: Verdict, event: &Event<'_>) {
         self.seen += 1;
-        if verdict == Verdict::In {
-            self.events += 1;
-            self.newest.see(true, filter.limit, event, position, ordinal);
-            return;
-        }
-        self.first_out.see(false, filter.limit, event, position, ordinal);
-        if verdict == Verdict::Moved {
-            self.moved += 1;
-            let time = event.time.timestamp();
-            self.first_moved = self.first_moved.into_iter().chain(time).min();
+        match verdict {
+            Verdict::In => self.events += 1,
+            Verdict::Beyond => {}
+            Verdict::Moved => {
+                self.moved += 1;
+                let time = event.time.timestamp();
+                self.first_moved = self.first_moved.into_iter().chain(time).min();
+            }
         }
     }
 
@@ -131,11 +122,11 @@ pub(crate) async fn read(
 
 /// Calls `visit` for each event of a chunk with what stands beside it and its ordinal, as long as it
 /// is told to go on.
-pub(crate) fn visit(
-    bytes: &[u8],
+pub(crate) fn visit<'a>(
+    bytes: &'a [u8],
     beside: Option<&Beside>,
     placed: PlacedChunk,
-    mut visit: impl FnMut(&Event<'_>, &EventForm<'_>, u64) -> bool,
+    mut visit: impl FnMut(&Event<'a>, &EventForm<'_>, u64) -> bool,
 ) -> Result<(), DecodeError> {
     let empty = Beside::default();
     let (mut forms, _) = beside.unwrap_or(&empty).forms(placed.chunk.position);
@@ -156,7 +147,9 @@ fn look(
     streams: &StreamSelection,
 ) -> Result<Look, DecodeError> {
     let mut look = Look::default();
-    let mut extents = HashMap::<StreamKey, Extent>::new();
+    // A chunk has several events of most of its streams: a key is computed once for all.
+    let mut extents = HashMap::<(&str, u32), (StreamKey, Extent)>::new();
+    let (mut newest, mut first_out) = (Furthest::default(), Furthest::default());
     let are_tied = filter.ties.are_known();
     visit(bytes, beside, placed, |event, form, ordinal| {
         let position = form.position;
@@ -164,10 +157,13 @@ fn look(
         if !is_chosen && !are_tied {
             return true;
         }
-        let key = filter.key(event);
-        let verdict = filter.verdict(event, position, ordinal, Some(key));
+        let lifetime = filter.lifetime(event);
+        let (key, extent) = extents
+            .entry((event.stream, lifetime))
+            .or_insert_with(|| (StreamKey::of(event.stream, lifetime), Extent::default()));
+        let verdict = filter.verdict(event, position, ordinal, Some(*key));
         let is_in = verdict == Verdict::In;
-        extents.entry(key).or_default().add(Extent::of(event.version, is_in));
+        extent.add(Extent::of(event.version, is_in));
         let tally = &mut look.tally;
         if is_in {
             let is_asked =
@@ -177,10 +173,15 @@ fn look(
             look.transactions_out.extend(filter.transaction(event));
         }
         if is_chosen {
-            tally.see(verdict, filter, event, position, ordinal);
+            tally.see(verdict, event);
+            let rank = filter.limit.rank(event.time.timestamp(), position, ordinal);
+            let furthest = if is_in { &mut newest } else { &mut first_out };
+            furthest.see(is_in, rank, event, position);
         }
         true
     })?;
-    look.extents = extents.into_iter().collect();
+    look.tally.newest = newest.into_extreme();
+    look.tally.first_out = first_out.into_extreme();
+    look.extents = extents.into_values().collect();
     Ok(look)
 }

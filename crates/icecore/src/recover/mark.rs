@@ -1,6 +1,6 @@
 //! An event as a report names it.
 
-use super::limit::{Limit, Rank};
+use super::limit::Rank;
 use icecore_format::Timestamp;
 use icecore_format::event::{Event, EventId};
 
@@ -66,26 +66,37 @@ pub(crate) fn is_id(id: EventId<'_>, wanted: &str) -> bool {
     }
 }
 
+/// The first or the last of a chunk's events in the order of a limit: not named yet, since most events
+/// are further than the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Furthest<'a>(Option<(Rank, Event<'a>, Option<u64>)>);
+
+impl<'a> Furthest<'a> {
+    /// Takes the event if it is before what was seen; or after it, if `is_last`.
+    pub(crate) fn see(
+        &mut self,
+        is_last: bool,
+        rank: Option<Rank>,
+        event: &Event<'a>,
+        position: Option<u64>,
+    ) {
+        let Some(rank) = rank else { return };
+        if self.0.as_ref().is_none_or(|(known, ..)| is_further(is_last, rank, *known)) {
+            self.0 = Some((rank, *event, position));
+        }
+    }
+
+    /// The event, named.
+    pub(crate) fn into_extreme(self) -> Extreme {
+        Extreme(self.0.map(|(rank, event, position)| (rank, EventMark::of(&event, position))))
+    }
+}
+
 /// The first or the last of events in the order of a limit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extreme(Option<(Rank, EventMark)>);
 
 impl Extreme {
-    /// Takes the event if it is before what was seen; or after it, if `is_last`.
-    pub(crate) fn see(
-        &mut self,
-        is_last: bool,
-        limit: Limit,
-        event: &Event<'_>,
-        position: Option<u64>,
-        ordinal: u64,
-    ) {
-        let Some(rank) = limit.rank(event.time.timestamp(), position, ordinal) else { return };
-        if self.0.as_ref().is_none_or(|(known, _)| is_further(is_last, rank, *known)) {
-            self.0 = Some((rank, EventMark::of(event, position)));
-        }
-    }
-
     /// Takes what is further of both.
     pub(crate) fn merge(&mut self, is_last: bool, other: Self) {
         if let Some((rank, _)) = &other.0

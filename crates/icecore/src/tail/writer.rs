@@ -30,6 +30,8 @@ pub(crate) struct TailWriter {
     previous: Hash,
     /// What was captured since the snapshot that the tail goes on from.
     total: Span,
+    /// Whether what was put last counts only if more follows.
+    awaits_more: bool,
     _lease: Option<SessionLease>,
 }
 
@@ -41,6 +43,7 @@ pub(crate) struct SealedFlush {
     content: Content,
     hash: Hash,
     total: Span,
+    awaits_more: bool,
 }
 
 /// A flush that was not acknowledged.
@@ -74,6 +77,7 @@ impl TailWriter {
             next: 0,
             previous: Hash([0; 32]),
             total,
+            awaits_more: false,
             _lease: lease,
         }
     }
@@ -87,6 +91,11 @@ impl TailWriter {
         &self.total
     }
 
+    /// Whether what was put last counts only if more follows.
+    pub(crate) fn awaits_more(&self) -> bool {
+        self.awaits_more
+    }
+
     /// Seals what was captured as the next object. `resume` is where the source can be gone on from
     /// after it, and what that needs; `None` in the middle of what a source gives at once.
     pub(crate) async fn seal(
@@ -98,6 +107,7 @@ impl TailWriter {
         let name = ObjectRole::Tail(self.session, self.next).object_name();
         let mut total = self.total;
         total.add(&captured.span);
+        let awaits_more = resume.is_none();
         let (resume, kept) = resume.unzip();
         let flush = Flush {
             previous: self.previous,
@@ -130,7 +140,7 @@ impl TailWriter {
         });
         let (sealer, bytes, hash) = sealing.await;
         self.sealer = Some(sealer);
-        SealedFlush { name, content: Content::from(bytes), hash, total }
+        SealedFlush { name, content: Content::from(bytes), hash, total, awaits_more }
     }
 
     /// Puts what was sealed last. Once this returns `Ok`, it counts.
@@ -140,6 +150,7 @@ impl TailWriter {
                 self.next += 1;
                 self.previous = sealed.hash;
                 self.total = sealed.total;
+                self.awaits_more = sealed.awaits_more;
                 Ok(sealed.content.len())
             }
             Put::Taken(_) => Err(FlushError::Ended),

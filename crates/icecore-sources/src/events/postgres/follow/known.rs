@@ -6,7 +6,6 @@
 //! [`census`](super::super::census).
 
 use super::super::census::Count;
-use super::super::dump::Dump;
 use super::super::layout::Layout;
 use super::super::query::{QueryError, Session};
 use super::super::remembered::Remembered;
@@ -31,7 +30,6 @@ pub(super) struct Progress {
     token: ResumeToken,
     /// The events that were not written below `from`.
     recent: Vec<Identified>,
-    dump: Option<Dump>,
 }
 
 impl Progress {
@@ -41,9 +39,8 @@ impl Progress {
         layout: &Layout,
         token: ResumeToken,
         visibility: &Visibility,
-        dump: Option<Dump>,
     ) -> Result<Self, QueryError> {
-        let mut progress = Self { token, recent: Vec::new(), dump };
+        let mut progress = Self { token, recent: Vec::new() };
         if let Known::Transactions { snapshot, recent, .. } = token.known
             && recent.events > 0
             && let Some(condition) = snapshot.condition()
@@ -117,7 +114,8 @@ impl Progress {
     /// What this machine keeps for it.
     pub(super) fn kept(&self) -> Vec<u8> {
         let recent = self.recent.iter().map(|event| event.identity).collect();
-        Remembered { recent, dump: self.dump.clone() }.encode()
+        // What makes the tables is for backups alone: a flush comes every second.
+        Remembered { recent, dump: None }.encode()
     }
 
     /// How many events are known.

@@ -65,8 +65,7 @@ pub(super) async fn begin(
     let token = ResumeToken::decode(&plan.resume).map_err(|error| {
         SourceError::new(SourceErrorKind::Invalid, "cannot go on from this moment").because(error)
     })?;
-    let progress =
-        Progress::begin(&moment.session, &layout, token, &visibility, remembered.dump).await?;
+    let progress = Progress::begin(&moment.session, &layout, token, &visibility).await?;
     moment.session.execute("COMMIT", "end reading").await?;
     let is_new = request.known().is_some_and(|since| progress.events() != known_events(since));
     let catch_up = is_new.then(|| Captured {
