@@ -6,7 +6,7 @@ use crate::stream_list::{self, STANDARD_INPUT};
 use clap::{Args, ValueEnum};
 use icecore::backup::BackupOptions;
 use icecore::selection::StreamSelection;
-use icecore::source::SourceRequest;
+use icecore::source::{SourceRequest, WantedFiles};
 use icecore_format::block;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -117,7 +117,7 @@ impl EventStoreArguments {
             host: self.host.clone().unwrap_or_else(host),
             request: SourceRequest {
                 streams: StreamSelection::with_ids(self.streams.clone(), ids)?,
-                with_state: self.with_state,
+                files: if self.with_state { WantedFiles::WithState } else { WantedFiles::Usual },
                 ..SourceRequest::default()
             },
             compression: match self.compression {

@@ -196,16 +196,15 @@ pub async fn backup(
         };
         monitor.count(Counter::BytesExpected, reader.bytes_expected().unwrap_or(0));
         let streams = &request.streams;
-        let mut log = match (&reading, &base, known.take()) {
-            (Reading::Further(_), Some(base), Some(kept)) => {
-                session.rely_on(base.id);
-                let root = root.clone().unwrap_or_default();
-                LogWriter::going_on(&session, monitor, streams, root, kept)
-            }
-            _ => {
-                captured = None;
-                LogWriter::new(&session, monitor, streams, root.as_ref())
-            }
+        let mut log = if let (Reading::Further(_), Some(base), Some(kept)) =
+            (&reading, &base, known.take())
+        {
+            session.rely_on(base.id);
+            let root = root.clone().unwrap_or_default();
+            LogWriter::going_on(&session, monitor, streams, root, kept)
+        } else {
+            captured = None;
+            LogWriter::new(&session, monitor, streams, root.as_ref())
         };
         if let Some(captured) = &captured {
             log.write_all(&mut captured.reader(), &mut session).await?;

@@ -80,17 +80,27 @@ pub enum FollowError {
 pub struct SourceRequest {
     /// Which streams.
     pub streams: StreamSelection,
-    /// Whether to include saved states of aggregates and commands, where the source has them.
-    pub with_state: bool,
+    /// What is wanted beside the events.
+    pub files: WantedFiles,
     /// What an earlier backup knew, so that only what is new need be given.
     pub since: Option<Since>,
-    /// Whether only events are wanted: [`SourceEnd::files`] stays empty.
-    pub only_events: bool,
     /// Whether to give everything, even if what is new could be told.
     pub everything: bool,
     /// Whether to believe that what an earlier backup read has not changed where proving that means
     /// reading all of it: samples are compared then.
     pub trust_append: bool,
+}
+
+/// What is wanted of a source beside its events: see [`SourceEnd::files`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WantedFiles {
+    /// Nothing.
+    None,
+    /// All that belongs to it and is not derived from its events.
+    #[default]
+    Usual,
+    /// Saved states of aggregates and commands, too, where the source has them.
+    WithState,
 }
 
 impl SourceRequest {

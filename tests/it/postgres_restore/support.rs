@@ -4,7 +4,7 @@ use icecore::backup::{BackupOptions, backup};
 use icecore::monitor::Monitor;
 use icecore::restore::{RestoreError, RestoreOptions, RestoreReport, restore};
 use icecore::selection::StreamSelection;
-use icecore::source::{Source, SourceRequest};
+use icecore::source::{Source, SourceRequest, WantedFiles};
 use icecore::target::{OnConflict, Target};
 use icecore::{Repository, snapshots};
 use icecore_format::snapshot::Snapshot;
@@ -98,7 +98,7 @@ impl Place {
 
     /// Backs a source up, with states.
     pub(super) async fn back_up(&self, source: &dyn Source) -> Snapshot {
-        let request = SourceRequest { with_state: true, ..SourceRequest::default() };
+        let request = SourceRequest { files: WantedFiles::WithState, ..SourceRequest::default() };
         let options = BackupOptions { request, ..self.host.backup_options() };
         let report = backup(&self.repository, source, &options, &Monitor::default()).await;
         report.map_err(|error| chain(&error)).unwrap().snapshot

@@ -33,7 +33,7 @@ const EVENTS_PER_TRANSACTION: u64 = 5;
 /// How long they write: 300,000 events.
 const SECONDS: u64 = 60;
 /// How long a follower may need to catch up at the end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What following took.
 #[derive(Debug, Serialize)]

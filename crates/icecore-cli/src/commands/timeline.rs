@@ -69,9 +69,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
     let found = timeline(&repository, states, arguments.read_data).await?;
     let output = &context.output;
     if output.is_json() {
-        print_json(&name, &found, output)
+        print_json(&name, &found, output);
     } else {
-        print(&name, &found, output)
+        print(&name, &found, output);
     }
     match gaps(&found).count() as u64 {
         0 => Ok(()),

@@ -71,9 +71,9 @@ impl KeptChunk {
         }
         if let Some(bytes) = &self.beside {
             let beside = Beside::decode(bytes, ends.len() as u32)?;
-            let forms = Forms::of(&beside, self.entry.position, ends.len())?;
-            (batch.positions, batch.forms) = (forms.positions, forms.forms);
-            batch.commits = forms.commits;
+            let found = FoundBeside::of(&beside, self.entry.position, ends.len())?;
+            (batch.positions, batch.forms) = (found.positions, found.forms);
+            batch.commits = found.commits;
         }
         (batch.records, batch.record_ends) = (records, ends);
         Ok(batch)
@@ -125,13 +125,13 @@ pub(crate) fn payloads_of(records: &[u8]) -> Result<Vec<ChunkId>, DecodeError> {
     Ok(ids)
 }
 
-struct Forms {
+struct FoundBeside {
     positions: Vec<Option<u64>>,
     commits: Vec<CommitRun>,
     forms: EventForms,
 }
 
-impl Forms {
+impl FoundBeside {
     fn of(beside: &Beside, position: Option<u64>, events: usize) -> Result<Self, DecodeError> {
         let mut positions = Vec::with_capacity(events);
         let mut commits: Vec<CommitRun> = Vec::new();

@@ -74,19 +74,18 @@ impl<'a> Capture<'a> {
     async fn look(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError> {
         let Self { source, request, environment, monitor, way } = self;
         let Way::Opening { reader, rest } = way else { return Ok(None) };
-        let mut open = match reader.take() {
-            Some(open) => open,
-            None => {
-                wait(environment, monitor, *rest).await;
-                let began = environment.clock.now();
-                let open = source.open(request).await?;
-                let took = environment.clock.now().0.saturating_sub(began.0).max(0);
-                *rest = REST_PER_LOOK * Duration::from_nanos(took as u64);
-                if let Reading::Whole(why) = open.reading() {
-                    return Err(FollowError::Lost(why.clone()));
-                }
-                open
+        let mut open = if let Some(open) = reader.take() {
+            open
+        } else {
+            wait(environment, monitor, *rest).await;
+            let began = environment.clock.now();
+            let open = source.open(request).await?;
+            let took = environment.clock.now().0.saturating_sub(began.0).max(0);
+            *rest = REST_PER_LOOK * Duration::from_nanos(took as u64);
+            if let Reading::Whole(why) = open.reading() {
+                return Err(FollowError::Lost(why.clone()));
             }
+            open
         };
         let (mut captured, mut bytes) = (Captured::default(), 0);
         while let Some(batch) = open.next().await? {

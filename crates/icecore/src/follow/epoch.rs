@@ -9,6 +9,7 @@ use crate::monitor::{Counter, Monitor};
 use crate::repository::Repository;
 use crate::source::{
     self, Captured, Since, Source, SourceError, SourceErrorKind, SourceRequest, UnparsedBatch,
+    WantedFiles,
 };
 use crate::tail::{self, FlushError, Request, StartsAt, TailWriter};
 use icecore_format::ledger::body::FollowedSource;
@@ -88,23 +89,22 @@ impl Follower<'_> {
             Start::WhereItStands => tail::open(self.repository, &request).await?,
             Start::Anew => None,
         };
-        let opened = match opened {
-            Some(opened) => opened,
-            None => {
-                let newest = match start {
-                    Start::WhereItStands => {
-                        newest_alike(self.repository, &name, self.source.kind(), backup).await
-                    }
-                    Start::Anew => None,
-                };
-                let snapshot = match newest {
-                    Some(snapshot) => snapshot,
-                    None => self.back_up(backup).await?,
-                };
-                request.start = Some(snapshot.id);
-                let opened = tail::open(self.repository, &request).await?;
-                opened.expect("an epoch that starts at a snapshot needs nothing else")
-            }
+        let opened = if let Some(opened) = opened {
+            opened
+        } else {
+            let newest = match start {
+                Start::WhereItStands => {
+                    newest_alike(self.repository, &name, self.source.kind(), backup).await
+                }
+                Start::Anew => None,
+            };
+            let snapshot = match newest {
+                Some(snapshot) => snapshot,
+                None => self.back_up(backup).await?,
+            };
+            request.start = Some(snapshot.id);
+            let opened = tail::open(self.repository, &request).await?;
+            opened.expect("an epoch that starts at a snapshot needs nothing else")
         };
         let (base, standing) = match &opened.starts_at {
             StartsAt::Snapshot(base) => (base, None),
@@ -158,7 +158,7 @@ impl Follower<'_> {
             let request = SourceRequest {
                 since: Some(since.clone()),
                 everything: false,
-                only_events: true,
+                files: WantedFiles::None,
                 trust_append: true,
                 ..self.options.backup.request.clone()
             };
@@ -264,15 +264,16 @@ impl Follower<'_> {
         report: &mut FollowReport,
     ) -> Result<(), FollowError> {
         let environment = &self.repository.environment;
-        let (keys, config) = (self.repository.keys.clone(), self.repository.config.clone());
+        let (keys, config) = (self.repository.keys.clone(), self.repository.config);
         let Pending { batches, bytes: _, resume } = pending;
         let captured =
             environment.compute(move || CapturedChunks::of(batches, &keys, &config)).await?;
         let span = captured.span;
         let events = span.events;
-        let (oldest, newest) = match span.commits_known == events {
-            true => (span.first_commit, span.last_commit),
-            false => (span.first_time, span.last_time),
+        let (oldest, newest) = if span.commits_known == events {
+            (span.first_commit, span.last_commit)
+        } else {
+            (span.first_time, span.last_time)
         };
         self.monitor.count(Counter::BytesRead, captured.source_bytes);
         if events == 0 && !writer.awaits_more() {

@@ -245,8 +245,8 @@ fn abort(state: &mut LedgerState, role: Role, abort: &Abort) -> Result<(), Void>
 /// Rule 12: an epoch ends the one before at the number of its terminator, which is put first.
 fn follow(state: &mut LedgerState, entry: &Entry, follow: &Follow) -> Result<(), Void> {
     check_open(state, &[follow.session])?;
-    let tail = state.tails.iter().position(|tail| tail.source == follow.source);
-    let newest = tail.and_then(|tail| state.tails[tail].epochs.last());
+    let tail = state.tails.iter().find(|tail| tail.source == follow.source);
+    let newest = tail.and_then(|tail| tail.epochs.last());
     if newest.map(|epoch| (epoch.session, epoch.end))
         != follow.ends.map(|ends| (ends.session, None))
     {
@@ -254,26 +254,27 @@ fn follow(state: &mut LedgerState, entry: &Entry, follow: &Follow) -> Result<(),
     }
     match follow.start {
         TailStart::Snapshot(id) => {
-            let is_of_source = |it: &&SnapshotState| {
+            let is_of_source = |it: &SnapshotState| {
                 let Snapshot { source, source_kind, selection, .. } = &it.snapshot;
                 let FollowedSource { name, kind, selection: followed } = &follow.source;
                 it.status != SnapshotStatus::Released
                     && (source, source_kind, selection) == (name, kind, followed)
             };
-            if state.snapshots.get(&id).filter(is_of_source).is_none() {
+            if !state.snapshots.get(&id).is_some_and(is_of_source) {
                 return Err("it starts at a snapshot that is not kept, or of another source");
             }
         }
         TailStart::Before if follow.ends.is_none() => return Err("there is no epoch before it"),
         TailStart::Before => {}
     }
+    if tail.is_none() {
+        state.tails.push(TailState { source: follow.source.clone(), epochs: Vec::new() });
+    }
+    let mut tails = state.tails.iter_mut();
+    let Some(tail) = tails.find(|tail| tail.source == follow.source) else { return Ok(()) };
+    let epochs = &mut tail.epochs;
     // Its objects are none that a commit could name.
     state.ended.insert(follow.session);
-    let tail = tail.unwrap_or_else(|| {
-        state.tails.push(TailState { source: follow.source.clone(), epochs: Vec::new() });
-        state.tails.len() - 1
-    });
-    let epochs = &mut state.tails[tail].epochs;
     if let (Some(before), Some(ends)) = (epochs.last_mut(), follow.ends) {
         before.end = Some(ends.objects);
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// How often a person is told of flushes that went well.
-const REPORT_PAUSE: Duration = Duration::from_secs(60);
+const REPORT_PAUSE: Duration = Duration::from_mins(1);
 
 const NANOSECONDS: f64 = 1e9;
 

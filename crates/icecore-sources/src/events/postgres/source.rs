@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use icecore::selection::StreamSelection;
 use icecore::source::{
     EventReader, Follow, Reading, Source, SourceEnd, SourceError, SourceErrorKind, SourceRequest,
-    UnparsedBatch,
+    UnparsedBatch, WantedFiles,
 };
 use icecore_format::record::Record as _;
 use std::collections::HashSet;
@@ -97,8 +97,7 @@ impl Source for PostgresSource {
             rows_read: 0,
             rows_expected: counts_all.then_some(plan.rows_expected),
             bytes_expected,
-            with_state: request.with_state,
-            only_events: request.only_events,
+            files: request.files,
             moment,
             layout,
             plan,
@@ -198,8 +197,7 @@ struct PostgresReader {
     rows_expected: Option<u64>,
     /// An estimate: as if all rows had the same length.
     bytes_expected: Option<u64>,
-    with_state: bool,
-    only_events: bool,
+    files: WantedFiles,
     /// What made the tables at the last backup.
     dump: Option<Dump>,
 }
@@ -234,11 +232,12 @@ impl EventReader for PostgresReader {
         if let Some(expected) = self.rows_expected {
             require_all_read(&self.moment, &self.layout, expected, self.rows_read)?;
         }
-        let (files, dump) = if self.only_events {
+        let (files, dump) = if self.files == WantedFiles::None {
             // Whoever wants no files keeps this every second, perhaps.
             (Vec::new(), None)
         } else {
-            kept::files(&self.moment, &self.layout, self.with_state, self.dump).await?
+            let with_state = self.files == WantedFiles::WithState;
+            kept::files(&self.moment, &self.layout, with_state, self.dump).await?
         };
         // So that nobody waits for our locks until the connection is found to be closed.
         self.moment.session.execute("COMMIT", "end reading").await?;

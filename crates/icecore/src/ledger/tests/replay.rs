@@ -658,15 +658,15 @@ fn followed(tag: u64) -> Follow {
     }
 }
 
-fn ends(tag: u64, objects: u64) -> Option<TailMark> {
-    Some(TailMark { session: at(tag), objects })
+fn mark(tag: u64, objects: u64) -> TailMark {
+    TailMark { session: at(tag), objects }
 }
 
 #[test]
 fn an_epoch_ends_the_one_before_at_its_number() {
     let mut state = world();
     apply(&mut state, &WRITER, followed(20)).unwrap();
-    let next = Follow { start: TailStart::Before, ends: ends(20, 7), ..followed(21) };
+    let next = Follow { start: TailStart::Before, ends: Some(mark(20, 7)), ..followed(21) };
     apply(&mut state, &FOUNDER, next).unwrap();
     let [tail] = &state.tails[..] else { panic!("one source is followed") };
     let epochs: Vec<_> = tail.epochs.iter().map(|it| (it.session, it.start, it.end)).collect();
@@ -695,7 +695,7 @@ fn sources_of_other_names_kinds_or_streams_have_tails_of_their_own() {
 fn an_epoch_that_does_not_fit_is_void() {
     let mut state = world();
     apply(&mut state, &WRITER, followed(20)).unwrap();
-    let next = Follow { start: TailStart::Before, ends: ends(20, 7), ..followed(21) };
+    let next = Follow { start: TailStart::Before, ends: Some(mark(20, 7)), ..followed(21) };
     let of = |change: &dyn Fn(&mut Follow)| {
         let mut follow = next.clone();
         change(&mut follow);
@@ -703,7 +703,7 @@ fn an_epoch_that_does_not_fit_is_void() {
     };
     let void = [
         of(&|it| it.ends = None),
-        of(&|it| it.ends = ends(19, 7)),
+        of(&|it| it.ends = Some(mark(19, 7))),
         of(&|it| it.session = at(20)),
         of(&|it| it.session = at(1)),
         of(&|it| it.session = session(it.session.head + 1000, 21)),
@@ -739,11 +739,11 @@ fn a_snapshot_that_a_tail_goes_on_from_is_not_released() {
     let release = Release { snapshots: vec![snapshot_id(1)] };
     assert!(apply(&mut state, &FOUNDER, release.clone()).is_err());
     // Going on from the epoch before is going on from its snapshot.
-    let next = Follow { start: TailStart::Before, ends: ends(20, 7), ..followed(21) };
+    let next = Follow { start: TailStart::Before, ends: Some(mark(20, 7)), ..followed(21) };
     apply(&mut state, &WRITER, next).unwrap();
     assert!(apply(&mut state, &FOUNDER, release.clone()).is_err());
     let start = TailStart::Snapshot(snapshot_id(2));
-    let anew = Follow { start, ends: ends(21, 1), ..followed(22) };
+    let anew = Follow { start, ends: Some(mark(21, 1)), ..followed(22) };
     apply(&mut state, &WRITER, anew).unwrap();
     apply(&mut state, &FOUNDER, release).unwrap();
 }

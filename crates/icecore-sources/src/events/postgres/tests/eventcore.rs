@@ -3,7 +3,7 @@
 use super::reading::read_as;
 use super::support::{Shop, id, published, visit};
 use icecore::selection::StreamSelection;
-use icecore::source::{Source, SourceRequest};
+use icecore::source::{Source, SourceRequest, WantedFiles};
 use icecore_format::event::{EventTime, Payload};
 
 /// What an event is, in the spelling of [`SQL`].
@@ -143,15 +143,15 @@ async fn only_the_streams_that_are_wanted_are_read() {
 async fn what_is_kept_beside_the_events_is_there() {
     let shop = Shop::new("eventcore-delivery");
     shop.sql(&published("eventcore-delivery", "fill.sql"));
-    let names = |with_state| {
+    let names = |files| {
         let shop = &shop;
         async move {
-            let request = SourceRequest { with_state, ..SourceRequest::default() };
+            let request = SourceRequest { files, ..SourceRequest::default() };
             let end = read_as(&shop.source(), request).await.unwrap().end;
             end.files.into_iter().map(|file| (file.name, file.content.len())).collect::<Vec<_>>()
         }
     };
-    let without = names(false).await;
+    let without = names(WantedFiles::Usual).await;
     let of = |name: &str| without.iter().find(|(found, _)| found == name).map(|(_, bytes)| *bytes);
     assert!(of("eventcore_subscription_versions.copy").unwrap() > 0);
     assert!(of("eventcore_projection_delivery_frontier.copy").unwrap() > 0);
@@ -159,7 +159,8 @@ async fn what_is_kept_beside_the_events_is_there() {
     assert!(of("store.json").unwrap() > 0);
     let states = "eventcore_command_state_snapshots.copy";
     assert_eq!(of(states), None);
-    assert!(names(true).await.iter().any(|(name, bytes)| name == states && *bytes > 0));
+    let with = names(WantedFiles::WithState).await;
+    assert!(with.iter().any(|(name, bytes)| name == states && *bytes > 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,9 @@
 
 use crate::events::postgres::connect::{ConnectionSettings, Environment};
 use crate::events::postgres::{PostgresSource, SchemaChoice};
-use icecore::source::{EventBatch, Reading, Since, Source, SourceEnd, SourceError, SourceRequest};
+use icecore::source::{
+    EventBatch, Reading, Since, Source, SourceEnd, SourceError, SourceRequest, WantedFiles,
+};
 use icecore_format::event::time_text::{self, TimeStyle};
 use icecore_format::event::{Event, EventId, EventTime, Members, Payload};
 use icecore_format::record::Reader;
@@ -90,7 +92,11 @@ pub(super) async fn read(
     source: &PostgresSource,
     since: Option<Since>,
 ) -> Result<Given, SourceError> {
-    read_as(source, SourceRequest { since, with_state: true, ..SourceRequest::default() }).await
+    read_as(
+        source,
+        SourceRequest { since, files: WantedFiles::WithState, ..SourceRequest::default() },
+    )
+    .await
 }
 
 /// Reads as asked.

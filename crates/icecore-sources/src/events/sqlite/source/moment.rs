@@ -6,7 +6,7 @@ use crate::events::sqlite::kept::{self, KeptError};
 use crate::events::sqlite::schema::{self, EVENTS, SCHEMA_FILE, STATES, SchemaError};
 use icecore::selection::StreamSelection;
 use icecore::source::{
-    Reading, SourceEnd, SourceError, SourceErrorKind, SourceFile, SourceRequest,
+    Reading, SourceEnd, SourceError, SourceErrorKind, SourceFile, SourceRequest, WantedFiles,
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use std::io::ErrorKind;
@@ -28,7 +28,7 @@ pub(super) struct Moment {
     connection: Connection,
     path: Arc<Path>,
     streams: StreamSelection,
-    with_state: bool,
+    wanted: WantedFiles,
     plan: Plan,
     /// The least row id not yet read; `None` after the greatest there can be.
     next: Option<i64>,
@@ -50,12 +50,12 @@ impl Moment {
         let connection = connect(&path, lock_wait).map_err(|error| unreadable(&path, error))?;
         schema::check(&connection).map_err(|error| unsuitable(&path, error))?;
         let plan = Plan::make(&connection, &request).map_err(|error| unreadable(&path, error))?;
-        let SourceRequest { streams, with_state, .. } = request;
+        let SourceRequest { streams, files: wanted, .. } = request;
         let mut moment = Self {
             connection,
             path,
             streams,
-            with_state,
+            wanted,
             next: plan.first_row,
             plan,
             events: 0,
@@ -116,10 +116,14 @@ impl Moment {
     }
 
     fn files(&self) -> Result<Vec<SourceFile>, KeptError> {
+        if self.wanted == WantedFiles::None {
+            return Ok(Vec::new());
+        }
         let statements = schema::statements(&self.connection)?.into_bytes();
         let mut files = vec![SourceFile { name: SCHEMA_FILE.to_owned(), content: statements }];
         for (table, name) in kept::FILES {
-            let is_wanted = self.with_state || table.name != STATES.name;
+            let with_state = self.wanted == WantedFiles::WithState;
+            let is_wanted = with_state || table.name != STATES.name;
             if is_wanted && table.exists(&self.connection)? {
                 let content = kept::encode(table, &kept::read(&self.connection, table)?);
                 files.push(SourceFile { name: name.to_owned(), content });

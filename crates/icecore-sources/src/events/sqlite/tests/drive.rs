@@ -4,7 +4,7 @@ use crate::events::sqlite::{SqliteSource, SqliteTarget};
 use icecore::selection::StreamSelection;
 use icecore::source::{
     EventBatch, EventForms, EventReader, Reading, Since, Source, SourceEnd, SourceError,
-    SourceFile, SourceRequest, Whole,
+    SourceFile, SourceRequest, WantedFiles, Whole,
 };
 use icecore::target::{
     EventChunk, RestoreEnd, Target, TargetError, TargetErrorKind, TargetRequest, Written,
@@ -101,7 +101,8 @@ impl Snapshot {
 
 /// Backs up all of a store.
 pub(super) async fn back_up(path: &Path) -> Result<Snapshot, SourceError> {
-    back_up_as(path, &SourceRequest { with_state: true, ..SourceRequest::default() }).await
+    back_up_as(path, &SourceRequest { files: WantedFiles::WithState, ..SourceRequest::default() })
+        .await
 }
 
 /// Backs up what is new since an earlier backup.
