@@ -1,7 +1,7 @@
 //! One epoch: from where it starts, through its flushes, to what ends it.
 
 use super::capture::Capture;
-use super::patience::{BackOff, wait};
+use super::patience::{BackOff, Rest, wait};
 use super::{Flushed, FollowError, FollowNews, FollowOptions, FollowReport};
 use crate::backup::{self, BackupOptions, newest_alike};
 use crate::event_log::{CapturedChunks, KeptLog};
@@ -60,6 +60,11 @@ struct Pending {
 }
 
 impl Pending {
+    /// Whether it ends in the middle of what the source gives at once.
+    fn awaits_more(&self) -> bool {
+        !self.batches.is_empty() && self.resume.is_none()
+    }
+
     fn add(&mut self, captured: Captured) {
         let Captured { batches, resume, kept, more_follows } = captured;
         self.bytes += batches.iter().map(UnparsedBatch::bytes).sum::<u64>();
@@ -203,43 +208,33 @@ impl Follower<'_> {
         back_off: &mut BackOff,
         report: &mut FollowReport,
     ) -> Result<Option<source::FollowError>, FollowError> {
+        let environment = &self.repository.environment;
         let interval = self.options.flush_interval;
-        let mut is_rested = true;
+        let mut rest = Rest::default();
         loop {
+            // 1. What there is, as soon as there is something.
             let mut pending = Pending::default();
-            let mut failed = None;
-            // Until there is something, then what comes within the interval, then what is there.
-            let mut patience = interval;
-            while self.monitor.stop_point().is_ok() && pending.bytes < self.options.flush_bytes {
-                match capture.next(patience).await {
-                    Ok(Some(captured)) => {
-                        back_off.reset();
-                        pending.add(captured);
-                        if !std::mem::replace(&mut is_rested, true) {
-                            wait(&self.repository.environment, self.monitor, interval).await;
-                        }
-                        patience = Duration::ZERO;
-                    }
-                    Ok(None) if pending.batches.is_empty() => {
-                        is_rested = true;
-                        back_off.reset();
-                        let at = self.repository.environment.clock.now();
-                        (self.tell)(FollowNews::UpToDate { at });
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        failed = Some(error);
-                        break;
-                    }
-                }
+            let mut failed = self.add_next(&mut capture, &mut pending, interval, back_off).await;
+            if failed.is_none() && pending.batches.is_empty() {
+                let at = environment.clock.now();
+                (self.tell)(FollowNews::UpToDate { at });
             }
-            // In the middle of what the source gave at once nothing counts that more does not follow.
-            let is_cut_short = pending.resume.is_none()
-                && (failed.is_some() || self.monitor.stop_point().is_err());
+            // 2. What has come by when it is time for the next flush.
+            if failed.is_none() && !pending.batches.is_empty() && !self.is_full(&pending) {
+                rest.wait(environment, self.monitor).await;
+                failed = self.add_next(&mut capture, &mut pending, Duration::ZERO, back_off).await;
+            }
+            // 3. In the middle of what the source gives at once nothing counts that more does not
+            //    follow.
+            while failed.is_none() && pending.awaits_more() && !self.is_full(&pending) {
+                failed = self.add_next(&mut capture, &mut pending, Duration::ZERO, back_off).await;
+            }
+            let is_cut_short =
+                pending.awaits_more() && (failed.is_some() || self.monitor.stop_point().is_err());
             if !pending.batches.is_empty() && !is_cut_short {
                 let resume = pending.resume.clone();
                 self.flush(pending, writer, since, report).await?;
-                is_rested = false;
+                rest = Rest::begin(environment, interval);
                 if let Some((resume, _)) = resume
                     && let Err(error) = capture.acknowledge(&resume).await
                 {
@@ -252,6 +247,31 @@ impl Follower<'_> {
             if self.monitor.stop_point().is_err() {
                 return Ok(None);
             }
+        }
+    }
+
+    /// Whether what is pending does not wait for more; nothing waits once it is asked to stop.
+    fn is_full(&self, pending: &Pending) -> bool {
+        pending.bytes >= self.options.flush_bytes || self.monitor.stop_point().is_err()
+    }
+
+    /// Adds what is new to what is pending; how that failed, if it did.
+    async fn add_next(
+        &self,
+        capture: &mut Capture<'_>,
+        pending: &mut Pending,
+        patience: Duration,
+        back_off: &mut BackOff,
+    ) -> Option<source::FollowError> {
+        match capture.next(patience).await {
+            Ok(captured) => {
+                back_off.reset();
+                if let Some(captured) = captured {
+                    pending.add(captured);
+                }
+                None
+            }
+            Err(error) => Some(error),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::environment::Environment;
 use crate::monitor::Monitor;
+use futures::future::{BoxFuture, Either, select};
 use std::time::Duration;
 
 /// How long nobody looks whether to stop.
@@ -18,6 +19,29 @@ pub(super) async fn wait(environment: &Environment, monitor: &Monitor, duration:
         let step = left.min(STEP);
         environment.executor.sleep(step).await;
         left -= step;
+    }
+}
+
+/// What is left of the time that two flushes are apart at least.
+#[derive(Default)]
+pub(super) struct Rest(Option<BoxFuture<'static, ()>>);
+
+impl Rest {
+    /// Begins now.
+    pub(super) fn begin(environment: &Environment, duration: Duration) -> Self {
+        Self(Some(environment.executor.sleep(duration)))
+    }
+
+    /// Waits for its end, unless it is asked to stop.
+    pub(super) async fn wait(&mut self, environment: &Environment, monitor: &Monitor) {
+        while let Some(left) = &mut self.0
+            && monitor.stop_point().is_ok()
+        {
+            match select(left, environment.executor.sleep(STEP)).await {
+                Either::Left(_) => self.0 = None,
+                Either::Right(_) => {}
+            }
+        }
     }
 }
 
