@@ -1,8 +1,8 @@
 //! What can be said on the command line, beside what each subcommand takes for itself.
 
 use crate::commands::{
-    backup, check, completions, follow, init, man, recover, restore, show, snapshots, streams,
-    timeline,
+    backup, check, completions, drill, follow, init, man, recover, restore, show, snapshots,
+    streams, timeline,
 };
 use crate::times::{Age, Moment, Since};
 use clap::{Args, Parser, Subcommand};
@@ -71,6 +71,7 @@ pub(crate) enum Command {
     Streams(streams::Arguments),
     Restore(restore::Arguments),
     Recover(Box<recover::Arguments>),
+    Drill(Box<drill::Arguments>),
     Timeline(timeline::Arguments),
     Check(check::Arguments),
     /// List everything that ever changed the repository

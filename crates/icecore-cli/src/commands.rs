@@ -9,6 +9,7 @@ pub(crate) mod show;
 pub(crate) mod snapshots;
 pub(crate) mod streams;
 
+pub(crate) mod drill;
 pub(crate) mod recover;
 pub(crate) mod restore;
 pub(crate) mod timeline;
@@ -37,6 +38,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<(), Comma
         Command::Streams(arguments) => streams::run(&arguments, context).await,
         Command::Restore(arguments) => restore::run(arguments, context).await,
         Command::Recover(arguments) => recover::run(*arguments, context).await,
+        Command::Drill(arguments) => drill::run(*arguments, context).await,
         Command::Timeline(arguments) => timeline::run(&arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,
         Command::Log => log::run(context).await,

@@ -74,6 +74,27 @@ pub(crate) enum CommandError {
         /// How many problems.
         problems: u64,
     },
+    /// A scratch target could not be made, or not be removed.
+    #[error(transparent)]
+    Scratch(#[from] crate::commands::drill::ScratchError),
+    #[error("cannot read the checks in {}", path.display())]
+    CheckFile {
+        /// The file.
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot write the report to {}", path.display())]
+    Report {
+        /// The file.
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
+    /// A drill found that something is not as it should be.
+    #[error("{} of the drill failed", crate::table::counted(*failed, "check", "checks"))]
+    NotProven {
+        /// How many checks.
+        failed: u64,
+    },
     #[error("interrupted")]
     Interrupted,
     #[error("cannot print to standard output")]

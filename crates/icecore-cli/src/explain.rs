@@ -4,6 +4,7 @@
 
 mod recovery;
 
+use crate::commands::drill::ScratchError;
 use crate::error::CommandError;
 use crate::password::PasswordError;
 use crate::stream_list::StreamListError;
@@ -86,6 +87,13 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
             FAILED,
             "recovery does not cross a gap; `icecore backup events` has what the source still has",
         ),
+        CommandError::NotProven { .. } => of(
+            FAILED,
+            "`icecore check --read-data` tells whether the repository is damaged; the report says \
+             which checks failed",
+        ),
+        CommandError::Scratch(error) => explain_scratch(error),
+        CommandError::CheckFile { .. } | CommandError::Report { .. } => silent(FAILED),
         CommandError::Incomplete { .. } => {
             of(INCOMPLETE, "the snapshot is committed, and has all that was not warned of")
         }
@@ -123,6 +131,21 @@ fn of(code: u8, hint: impl Into<String>) -> Explanation {
 
 fn silent(code: u8) -> Explanation {
     Explanation { code, hint: None }
+}
+
+fn explain_scratch(error: &ScratchError) -> Explanation {
+    match error {
+        ScratchError::Make { .. } | ScratchError::LongPath { .. } => {
+            of(FAILED, "--scratch DIRECTORY makes it elsewhere")
+        }
+        ScratchError::NoPrograms { .. } => {
+            of(FAILED, "install a PostgreSQL server, or say --into ndjson")
+        }
+        ScratchError::Remove { .. } => {
+            of(FAILED, "the next drill in the same place tries to remove it again")
+        }
+        ScratchError::Root | ScratchError::Server { .. } => silent(FAILED),
+    }
 }
 
 fn explain_backup(error: &BackupError) -> Explanation {

@@ -209,6 +209,15 @@ impl std::fmt::Display for Locator {
 const KINDS: &str =
     "say postgres://HOST/DATABASE, sqlite:PATH, ndjson:PATH, or - for NDJSON on a standard stream";
 
+/// What leads to PostgreSQL's own programs, and to no server.
+#[cfg(feature = "postgres")]
+pub(crate) fn programs_environment() -> Environment {
+    let mut environment = Environment::default();
+    environment.variables = self::environment().variables;
+    environment.variables.retain(|name, _| name == "PATH");
+    environment
+}
+
 /// What libpq would ask the system for.
 #[cfg(feature = "postgres")]
 #[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]

@@ -249,7 +249,7 @@ pub(crate) fn text(error: &dyn Error, explanation: &Explanation) -> String {
 }
 
 /// What went wrong, and each cause once.
-fn steps(error: &dyn Error) -> Vec<String> {
+pub(crate) fn steps(error: &dyn Error) -> Vec<String> {
     let mut steps = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod check;
+pub mod drill;
 pub mod environment;
 pub mod error;
 pub mod follow;

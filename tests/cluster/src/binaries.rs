@@ -60,6 +60,12 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output
 }
 
+/// The user and the group that servers run as, if not as whoever runs the test: as root there is
+/// nothing that permissions forbid, and no server.
+pub fn unprivileged_ids() -> Option<(u32, u32)> {
+    runner().map(|runner| (runner.user, runner.group))
+}
+
 /// Whom commands run as, if not as whoever runs the test.
 pub(crate) fn runner() -> Option<Runner> {
     static RUNNER: OnceLock<Option<Runner>> = OnceLock::new();

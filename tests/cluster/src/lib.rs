@@ -15,6 +15,7 @@ mod port;
 mod server;
 mod template;
 
+pub use binaries::unprivileged_ids;
 pub use cluster::Cluster;
 pub use copy_in::CopyIn;
 pub use options::ClusterOptions;

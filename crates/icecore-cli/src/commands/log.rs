@@ -113,6 +113,15 @@ fn detail(entry: &Entry) -> String {
         EntryBody::KeyAdded(body) => format!("{} key {}", body.role.name(), body.key.id()),
         EntryBody::KeyRemoved(body) => format!("key {}", body.key),
         EntryBody::Abort(body) => table::counted(body.sessions.len() as u64, "session", "sessions"),
+        EntryBody::Drilled(body) => {
+            let events = table::counted(body.events, "event", "events");
+            let failed = body.checks.iter().filter(|check| !check.passed).count() as u64;
+            let shown = match failed {
+                0 => "proven".to_owned(),
+                failed => format!("{} failed", table::counted(failed, "check", "checks")),
+            };
+            format!("{}, {events}: {shown}", body.source)
+        }
         _ => String::new(),
     }
 }

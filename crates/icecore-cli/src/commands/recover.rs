@@ -1,8 +1,8 @@
 //! `icecore recover`: a source as it was at any point goes into a store.
 
-mod objectives;
-mod point;
-mod report;
+pub(crate) mod objectives;
+pub(crate) mod point;
+pub(crate) mod report;
 
 use crate::commands::restore::{Destination, Place};
 use crate::context::Context;
@@ -111,13 +111,13 @@ fn chosen(ledger: &LedgerState, from: &str, source: &str) -> Result<State, Comma
 
 /// How events of a source are tied to each other.
 #[cfg(feature = "postgres")]
-fn ties(kind: &str, files: &[SourceFile]) -> Ties {
+pub(crate) fn ties(kind: &str, files: &[SourceFile]) -> Ties {
     use icecore_sources::events::postgres;
     if kind == postgres::KIND { postgres::ties(files) } else { Ties::default() }
 }
 
 /// How events of a source are tied to each other.
 #[cfg(not(feature = "postgres"))]
-fn ties(_kind: &str, _files: &[SourceFile]) -> Ties {
+pub(crate) fn ties(_kind: &str, _files: &[SourceFile]) -> Ties {
     Ties::default()
 }

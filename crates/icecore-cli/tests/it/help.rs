@@ -13,6 +13,7 @@ fn help_lists_commands_options_and_exit_codes() {
         ("icecore-follow", &["follow", "--help"]),
         ("icecore-timeline", &["timeline", "--help"]),
         ("icecore-recover", &["recover", "--help"]),
+        ("icecore-drill", &["drill", "--help"]),
         ("icecore-snapshots", &["snapshots", "--help"]),
         ("icecore-check", &["check", "--help"]),
     ] {

@@ -9,6 +9,9 @@ mod password;
 mod backup;
 mod snapshots;
 
+mod drill;
+#[cfg(feature = "postgres")]
+mod drill_postgres;
 mod recover;
 mod restore;
 #[cfg(feature = "postgres")]

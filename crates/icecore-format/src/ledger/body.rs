@@ -7,6 +7,7 @@ use crate::keys::Role;
 use crate::keys::signing::VerifyingKey;
 use crate::record::{DecodeError, Record};
 use crate::snapshot::Snapshot;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Consecutive packs, or consecutive index runs, of one session.
@@ -180,6 +181,69 @@ pub struct TailMark {
     pub objects: u64,
 }
 
+/// A drill: a source was recovered only to prove that it can be.
+///
+/// Every role reads it, so nothing of the events is in it, not even the id of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drilled {
+    /// The source's name.
+    pub source: String,
+    /// What the source is: `ndjson`, `sqlite`.
+    pub source_kind: String,
+    /// The host that recovered it.
+    pub host: String,
+    /// What it was recovered into: `ndjson`, `sqlite`, `postgres`.
+    pub target_kind: String,
+    /// When the drill began.
+    pub started: Timestamp,
+    /// The point that was asked for.
+    pub point: DrillPoint,
+    /// The latest recorded time that was reached.
+    pub reached_time: Option<Timestamp>,
+    /// The largest global position that was reached.
+    pub reached_position: Option<u64>,
+    /// The snapshot that was cut; none if the point could not be had.
+    pub snapshot: Option<SnapshotId>,
+    /// Whether events of the tail after it were in what was cut.
+    pub has_tail: bool,
+    /// Events that were recovered.
+    pub events: u64,
+    /// Streams that they belong to.
+    pub streams: u64,
+    /// What was checked, and whether it was so.
+    pub checks: Vec<DrillCheck>,
+    /// How long it took until the target could be used, in nanoseconds.
+    pub nanoseconds_taken: u64,
+    /// How far what was reached is from what was asked for, in nanoseconds.
+    pub nanoseconds_distance: u64,
+}
+
+/// A point that a drill asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DrillPoint {
+    /// Everything.
+    Latest,
+    /// What was recorded then or before.
+    Time(Timestamp),
+    /// What was committed then or before.
+    CommitTime(Timestamp),
+    /// What is up to a global position.
+    Position(u64),
+    /// An event; which one is not said.
+    Event,
+    /// A version of a stream; which one is not said.
+    Version,
+}
+
+/// Something that a drill checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillCheck {
+    /// What: `recovery`, `streams`, `live`, `sql`, `command`.
+    pub name: String,
+    /// Whether it was so.
+    pub passed: bool,
+}
+
 macro_rules! bodies {
     ($($(#[$doc:meta])* $kind:literal $name:ident $label:literal,)*) => {
         /// What an entry says.
@@ -275,4 +339,6 @@ bodies! {
     10 KeyRemoved "key-removed",
     /// An epoch of a tail opened.
     11 Follow "follow",
+    /// A drill.
+    12 Drilled "drilled",
 }

@@ -20,8 +20,8 @@ use icecore_format::index_run::{IndexRun, RunPack};
 use icecore_format::keys::Role;
 use icecore_format::keys::signing::{SigningKey, VerifyingKey};
 use icecore_format::ledger::body::{
-    Abort, Commit, Condemn, Follow, FollowedSource, Forget, KeyAdded, KeyRemoved, Reindex, Release,
-    Repack, SessionRange, TailMark, TailStart, Unforget,
+    Abort, Commit, Condemn, DrillCheck, DrillPoint, Drilled, Follow, FollowedSource, Forget,
+    KeyAdded, KeyRemoved, Reindex, Release, Repack, SessionRange, TailMark, TailStart, Unforget,
 };
 use icecore_format::ledger::{Entry, EntryBody, LedgerObject, Witness};
 use icecore_format::pack::{Directory, DirectoryBlock, DirectoryChunk};
@@ -367,6 +367,44 @@ fn follow() -> impl Strategy<Value = Follow> {
     )
 }
 
+fn drill_point() -> impl Strategy<Value = DrillPoint> {
+    prop_oneof![
+        Just(DrillPoint::Latest),
+        timestamp().prop_map(DrillPoint::Time),
+        timestamp().prop_map(DrillPoint::CommitTime),
+        number().prop_map(DrillPoint::Position),
+        Just(DrillPoint::Event),
+        Just(DrillPoint::Version),
+    ]
+}
+
+fn drilled() -> impl Strategy<Value = Drilled> {
+    let check = (text(), any::<bool>()).prop_map(|(name, passed)| DrillCheck { name, passed });
+    (
+        (text(), text(), text(), text()),
+        (timestamp(), drill_point(), option::of(timestamp()), option::of(number())),
+        (option::of(snapshot_id()), any::<bool>(), number(), number()),
+        (vec(check, 0..4), number(), number()),
+    )
+        .prop_map(|(names, points, state, shown)| Drilled {
+            source: names.0,
+            source_kind: names.1,
+            host: names.2,
+            target_kind: names.3,
+            started: points.0,
+            point: points.1,
+            reached_time: points.2,
+            reached_position: points.3,
+            snapshot: state.0,
+            has_tail: state.1,
+            events: state.2,
+            streams: state.3,
+            checks: shown.0,
+            nanoseconds_taken: shown.1,
+            nanoseconds_distance: shown.2,
+        })
+}
+
 fn tail_state() -> impl Strategy<Value = TailState> {
     let opened = (number(), key_id(), text(), session_id(), bytes());
     let epoch = (opened, tail_start(), option::of(number())).prop_map(
@@ -427,7 +465,8 @@ pub(crate) fn entry_body() -> BoxedStrategy<EntryBody> {
         (verifying_key(), role()).prop_map(|(key, role)| KeyAdded { key, role }.into()),
         key_id().prop_map(|key| KeyRemoved { key }.into()),
         follow().prop_map(EntryBody::from),
-        (12..=u8::MAX, bytes()).prop_map(|(kind, bytes)| EntryBody::Unknown { kind, bytes }),
+        drilled().prop_map(EntryBody::from),
+        (13..=u8::MAX, bytes()).prop_map(|(kind, bytes)| EntryBody::Unknown { kind, bytes }),
     ]
     .boxed()
 }

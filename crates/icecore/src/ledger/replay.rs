@@ -99,6 +99,9 @@ pub fn apply(state: &mut LedgerState, entry: &Entry) -> Result<(), Void> {
         EntryBody::Abort(body) => abort(state, role, body),
         EntryBody::Follow(_) if role == Role::Reader => Err("a reader may not follow"),
         EntryBody::Follow(body) => follow(state, entry, body),
+        EntryBody::Drilled(_) if role == Role::Reader => Err("a reader may not record a drill"),
+        // For whoever reads the ledger: nothing follows from it.
+        EntryBody::Drilled(_) => Ok(()),
         EntryBody::KeyAdded(body) => admin().and_then(|()| add_key(state, body)),
         EntryBody::KeyRemoved(body) => admin().and_then(|()| remove_key(state, body)),
         // Of a kind unknown to this program, whether or not its format has a name for it: it may say

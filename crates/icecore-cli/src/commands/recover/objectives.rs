@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// What a recovery has to keep to.
 #[derive(Debug, Args)]
-pub(super) struct Objectives {
+pub(crate) struct Objectives {
     /// How long it may take, such as 1h; milestones tell whether it will keep to that
     #[arg(long, value_name = "DURATION", value_parser = parse_age)]
     rto: Option<Age>,
@@ -25,25 +25,25 @@ pub(super) struct Objectives {
 
 /// One objective at the end, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Outcome {
-    pub(super) allowed: f64,
-    pub(super) taken: f64,
+pub(crate) struct Outcome {
+    pub(crate) allowed: f64,
+    pub(crate) taken: f64,
 }
 
 impl Outcome {
-    pub(super) fn is_met(self) -> bool {
+    pub(crate) fn is_met(self) -> bool {
         self.taken <= self.allowed
     }
 }
 
 impl Objectives {
     /// The time that it took.
-    pub(super) fn time(&self, taken: f64) -> Option<Outcome> {
+    pub(crate) fn time(&self, taken: f64) -> Option<Outcome> {
         self.rto.map(|allowed| Outcome { allowed: allowed.seconds(), taken })
     }
 
     /// What is missing, as a time.
-    pub(super) fn point(&self, taken: f64) -> Option<Outcome> {
+    pub(crate) fn point(&self, taken: f64) -> Option<Outcome> {
         self.rpo.map(|allowed| Outcome { allowed: allowed.seconds(), taken })
     }
 }
@@ -76,7 +76,7 @@ struct MilestoneView {
 }
 
 /// Tells of milestones as they are passed, until it is dropped.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     teller: Option<Arc<Teller>>,
     task: Option<tokio::task::JoinHandle<()>>,
 }
@@ -90,7 +90,7 @@ struct Teller {
 
 impl Watch {
     /// Begins to tell, if there is something to keep to.
-    pub(super) fn begin(objectives: &Objectives, began: Instant, output: &Output) -> Self {
+    pub(crate) fn begin(objectives: &Objectives, began: Instant, output: &Output) -> Self {
         let teller = objectives.rto.map(|allowed| {
             let (allowed, output) = (allowed.seconds(), output.clone());
             Arc::new(Teller { began, allowed, output, told: Mutex::default() })
@@ -106,7 +106,7 @@ impl Watch {
     }
 
     /// Tells what was passed last.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         if let Some(teller) = &self.teller {
             teller.tell();
         }

@@ -9,7 +9,7 @@ use icecore::recover::RecoveryPoint;
 /// The point: one of these.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(super) struct PointArgument {
+pub(crate) struct PointArgument {
     /// Events that were recorded then or before: 2026-11-21T14:30:00+01:00, '2026-11-21 14:30' (UTC)
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     to_time: Option<Moment>,
@@ -32,7 +32,7 @@ pub(super) struct PointArgument {
 
 impl PointArgument {
     /// The point, and whether its time was taken for UTC.
-    pub(super) fn point(self) -> Result<(RecoveryPoint, bool), CommandError> {
+    pub(crate) fn point(self) -> Result<(RecoveryPoint, bool), CommandError> {
         let Self { to_time, to_commit_time, to_position, to_event, to_version, latest: _ } = self;
         let time = to_time.or(to_commit_time);
         let is_taken_for_utc = time.is_some_and(|moment| moment.is_taken_for_utc);

@@ -11,17 +11,18 @@ use icecore_format::snapshot::Snapshot;
 use serde::Serialize;
 
 /// What there is to say whatever happened.
-pub(super) struct Report<'a> {
-    pub(super) source: &'a str,
-    pub(super) target: &'a str,
-    pub(super) point: &'a RecoveryPoint,
-    pub(super) is_taken_for_utc: bool,
-    pub(super) objectives: &'a Objectives,
-    pub(super) output: &'a Output,
+pub(crate) struct Report<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) point: &'a RecoveryPoint,
+    pub(crate) is_taken_for_utc: bool,
+    pub(crate) objectives: &'a Objectives,
+    pub(crate) output: &'a Output,
 }
 
+/// How the point was had.
 #[derive(Serialize)]
-struct PlanView<'a> {
+pub(crate) struct PlanView<'a> {
     source: &'a str,
     target: &'a str,
     point: PointView<'a>,
@@ -97,7 +98,7 @@ struct PlanSummary<'a> {
 
 impl Report<'_> {
     /// Tells what would be done.
-    pub(super) fn print_plan(&self, plan: &RecoverPlan, restore: &RestorePlan) {
+    pub(crate) fn print_plan(&self, plan: &RecoverPlan, restore: &RestorePlan) {
         let RestorePlan { events, streams, record_bytes } = *restore;
         if self.output.is_json() {
             let (plan, dry_run, bytes_to_read) = (self.plan(plan), true, record_bytes);
@@ -120,7 +121,7 @@ impl Report<'_> {
     }
 
     /// Tells what was done.
-    pub(super) fn print(&self, report: &RecoverReport, seconds: f64) {
+    pub(crate) fn print(&self, report: &RecoverReport, seconds: f64) {
         let restored = &report.restored;
         let written = &restored.written;
         let phases =
@@ -168,7 +169,8 @@ impl Report<'_> {
         print_verified(written, self.output);
     }
 
-    fn plan<'a>(&'a self, plan: &'a RecoverPlan) -> PlanView<'a> {
+    /// How the point was had.
+    pub(crate) fn plan<'a>(&'a self, plan: &'a RecoverPlan) -> PlanView<'a> {
         let cut = plan.cut.as_deref();
         let snapshot = &plan.state.snapshot;
         let distance_s = in_seconds(plan.distance);
@@ -224,7 +226,8 @@ impl Report<'_> {
         view
     }
 
-    fn point_text(&self) -> String {
+    /// The point, in words.
+    pub(crate) fn point_text(&self) -> String {
         match self.point {
             RecoveryPoint::Latest => "the latest".to_owned(),
             RecoveryPoint::Time(time) | RecoveryPoint::CommitTime(time) => {
@@ -240,7 +243,7 @@ impl Report<'_> {
     }
 
     /// What there is to say of how the point was had.
-    fn plan_lines(&self, plan: &RecoverPlan) -> Vec<String> {
+    pub(crate) fn plan_lines(&self, plan: &RecoverPlan) -> Vec<String> {
         let mut lines = Vec::new();
         let snapshot = &plan.state.snapshot;
         if let Some(cut) = plan.cut.as_deref() {
@@ -327,6 +330,6 @@ fn at(snapshot: &Snapshot) -> String {
     times::short(snapshot.started)
 }
 
-fn in_seconds(nanoseconds: i64) -> f64 {
+pub(crate) fn in_seconds(nanoseconds: i64) -> f64 {
     nanoseconds as f64 / 1e9
 }

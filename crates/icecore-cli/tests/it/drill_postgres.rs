@@ -1,0 +1,111 @@
+//! `icecore drill` into PostgreSQL, and all that root cannot show: root starts no server, and nothing
+//! is read-only for it.
+
+use crate::support::{Outcome, Sandbox, outcome_of};
+use icecore_test_cluster::{Cluster, unprivileged_ids};
+use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+
+/// Gives a directory with all that is in it to the user that drills run as.
+fn give(path: &Path, ids: (u32, u32)) {
+    chown(path, Some(ids.0), Some(ids.1)).unwrap();
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path(), ids));
+    }
+}
+
+/// Runs a drill as a user who is not root, and has the sandbox.
+fn drill(sandbox: &Sandbox, arguments: &[&str]) -> Outcome {
+    let mut command = sandbox.command([&["drill"], arguments].concat());
+    if let Some(ids) = unprivileged_ids() {
+        give(&sandbox.path("."), ids);
+        command.uid(ids.0).gid(ids.1);
+    }
+    let outcome = outcome_of(&mut command);
+    let entries = fs::read_dir(sandbox.path(".")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = names.filter(|name| name.starts_with("icecore-drill-")).collect();
+    assert!(left.is_empty(), "{left:?} {outcome:#?}");
+    outcome
+}
+
+/// A server with a shop of 30 orders, which is backed up.
+fn shop(sandbox: &Sandbox) -> (Cluster, String) {
+    let cluster = Cluster::start();
+    let schema = "../icecore-sources/tests/postgres-schemas/eventcore-delivery/schema.sql";
+    let schema = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(schema)).unwrap();
+    cluster.create_database("shop");
+    cluster.psql("shop", &schema);
+    for order in 1..=30 {
+        let sql = format!(
+            "INSERT INTO eventcore_events (event_id, stream_id, event_type, event_data) \
+             VALUES (gen_random_uuid(), 'order-{order}', 'Placed', '{{\"total\": {order}}}')"
+        );
+        cluster.psql("shop", &sql);
+    }
+    let url = cluster.url("shop");
+    sandbox.run(["backup", "events", &url, "--name", "shop"]).expect(0);
+    (cluster, url)
+}
+
+#[test]
+fn a_database_is_proven_in_a_server_of_its_own() {
+    let sandbox = Sandbox::new();
+    let (cluster, url) = shop(&sandbox);
+    let sql = "SELECT count(*) = 30 FROM eventcore_events;\n\
+               SELECT stream_id = 'order-7' FROM eventcore_events WHERE event_data ->> 'total' = '7';";
+    fs::write(sandbox.path("checks.sql"), sql).unwrap();
+    let psql = format!(
+        "test \"$({} -XAtc 'SELECT count(*) FROM eventcore_events')\" = 30",
+        cluster.program("psql").display()
+    );
+    let arguments = ["shop", "--live", &url, "--check-sql", "checks.sql", "--check-command", &psql];
+    let outcome = drill(&sandbox, &[&arguments[..], &["--json"]].concat()).expect(0);
+    let summary = outcome.messages().pop().unwrap();
+    let checks = summary["checks"].as_array().unwrap();
+    let passed = |check: &Value| check["outcome"] == "passed";
+    assert_eq!((checks.len(), checks.iter().all(passed)), (5, true), "{summary:#}");
+
+    fs::write(
+        sandbox.path("checks.sql"),
+        "SELECT true; SELECT count(*) = 31 FROM eventcore_events",
+    )
+    .unwrap();
+    let changed = "UPDATE eventcore_events SET event_data = '{}' WHERE stream_id = 'order-9'";
+    // The store's own trigger keeps events as they are.
+    cluster.psql("shop", &format!("SET session_replication_role = replica; {changed}"));
+    let outcome = drill(&sandbox, &arguments).expect(1);
+    assert!(
+        outcome.stdout.contains("order-9 has other events than those recovered"),
+        "{outcome:#?}"
+    );
+    assert!(outcome.stdout.contains("checks.sql: statement 2 failed"), "{outcome:#?}");
+    assert!(outcome.stdout.contains("NOT PROVEN: 2 of 5 checks failed."), "{outcome:#?}");
+}
+
+#[test]
+fn root_starts_no_server() {
+    if unprivileged_ids().is_none() {
+        return;
+    }
+    let sandbox = Sandbox::with_snapshot();
+    let outcome = sandbox.run(["drill", "shop", "--into", "postgres"]).expect(1);
+    assert_eq!(
+        outcome.stderr,
+        "error: PostgreSQL does not run as root: run the drill as another user\n"
+    );
+}
+
+#[test]
+fn a_drill_of_read_only_storage_is_not_recorded_and_says_so() {
+    let sandbox = Sandbox::with_snapshot();
+    let ledger = sandbox.path("repository/ledger");
+    fs::set_permissions(&ledger, Permissions::from_mode(0o500)).unwrap();
+    let outcome = drill(&sandbox, &["shop"]).expect(0);
+    assert!(outcome.stderr.contains("warning: the drill was not recorded: "), "{outcome:#?}");
+    assert!(outcome.stdout.contains("Proven by 2 checks."), "{outcome:#?}");
+    fs::set_permissions(&ledger, Permissions::from_mode(0o700)).unwrap();
+}
