@@ -42,3 +42,6 @@ pub async fn record(repository: &Repository, drilled: &Drilled) -> Result<u64, R
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

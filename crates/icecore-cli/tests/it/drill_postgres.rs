@@ -3,11 +3,14 @@
 
 use crate::support::{Outcome, Sandbox, outcome_of};
 use icecore_test_cluster::{Cluster, unprivileged_ids};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Child;
+use std::time::Duration;
 
 /// Gives a directory with all that is in it to the user that drills run as.
 fn give(path: &Path, ids: (u32, u32)) {
@@ -84,6 +87,46 @@ fn a_database_is_proven_in_a_server_of_its_own() {
     );
     assert!(outcome.stdout.contains("checks.sql: statement 2 failed"), "{outcome:#?}");
     assert!(outcome.stdout.contains("NOT PROVEN: 2 of 5 checks failed."), "{outcome:#?}");
+}
+
+/// Starts a drill whose check waits, and waits for that; also the server's process.
+fn waiting(sandbox: &Sandbox) -> (Child, Pid) {
+    let check = "touch began; while test -e began; do sleep 0.1; done";
+    let mut command = sandbox.command(["drill", "shop", "--check-command", check]);
+    if let Some(ids) = unprivileged_ids() {
+        give(&sandbox.path("."), ids);
+        command.uid(ids.0).gid(ids.1);
+    }
+    let mut child = command.spawn().unwrap();
+    while !sandbox.path("began").exists() {
+        assert_eq!(child.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let entries = fs::read_dir(sandbox.path(".")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path().join("data/postmaster.pid"));
+    let text = paths.into_iter().find_map(|path| fs::read_to_string(path).ok()).unwrap();
+    let server = text.lines().next().unwrap().parse().unwrap();
+    (child, Pid::from_raw(server).unwrap())
+}
+
+#[test]
+fn no_server_is_left_by_a_drill_that_was_interrupted_or_killed() {
+    let sandbox = Sandbox::new();
+    let (_cluster, _url) = shop(&sandbox);
+    let (mut child, server) = waiting(&sandbox);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(test_kill_process(server).is_err());
+    fs::remove_file(sandbox.path("began")).unwrap();
+
+    let (mut child, server) = waiting(&sandbox);
+    child.kill().unwrap();
+    let _status = child.wait().unwrap();
+    fs::remove_file(sandbox.path("began")).unwrap();
+    assert!(test_kill_process(server).is_ok());
+    let outcome = drill(&sandbox, &["shop", "--into", "ndjson"]).expect(0);
+    assert!(outcome.stderr.contains("removed the scratch of 1 drill"), "{outcome:#?}");
+    assert!(test_kill_process(server).is_err());
 }
 
 #[test]

@@ -87,7 +87,7 @@ pub struct Sample {
 
 impl Sample {
     /// The streams that it chooses: those whose ids have the smallest hashes with the seed.
-    fn of(self, recovered: &Tally) -> Tally {
+    pub(super) fn of(self, recovered: &Tally) -> Tally {
         let rank = |stream: &str| {
             let mut hasher = blake3::Hasher::new();
             hasher.update(&self.seed.to_le_bytes()).update(stream.as_bytes());
@@ -143,7 +143,12 @@ pub async fn compare_with_live(
     Ok(compare(recovered, &found, &known, beyond))
 }
 
-fn compare(recovered: &Tally, found: &Tally, known: &HashSet<String>, beyond: u64) -> Comparison {
+pub(super) fn compare(
+    recovered: &Tally,
+    found: &Tally,
+    known: &HashSet<String>,
+    beyond: u64,
+) -> Comparison {
     let mut comparison = Comparison { events_beyond: beyond, ..Comparison::default() };
     for (stream, expected) in recovered {
         comparison.streams += 1;

@@ -10,8 +10,8 @@ use crate::ledger::replay::{self, Void};
 use icecore_format::checkpoint::{LedgerState, SnapshotStatus};
 use icecore_format::keys::{KeySet, Role};
 use icecore_format::ledger::body::{
-    Commit, Condemn, Follow, FollowedSource, Forget, KeyRemoved, Reindex, Release, Repack,
-    SessionRange, TailMark, TailStart, Unforget,
+    Commit, Condemn, DrillPoint, Drilled, Follow, FollowedSource, Forget, KeyRemoved, Reindex,
+    Release, Repack, SessionRange, TailMark, TailStart, Unforget,
 };
 use icecore_format::ledger::{Entry, EntryBody};
 use icecore_format::{PackId, SessionId};
@@ -746,4 +746,33 @@ fn a_snapshot_that_a_tail_goes_on_from_is_not_released() {
     let anew = Follow { start, ends: Some(mark(21, 1)), ..followed(22) };
     apply(&mut state, &WRITER, anew).unwrap();
     apply(&mut state, &FOUNDER, release).unwrap();
+}
+
+#[test]
+fn a_drill_changes_nothing_and_a_reader_may_not_record_one() {
+    let drilled = || Drilled {
+        source: "shop".to_owned(),
+        source_kind: "ndjson".to_owned(),
+        host: "host".to_owned(),
+        target_kind: "ndjson".to_owned(),
+        started: icecore_format::Timestamp(1),
+        point: DrillPoint::Latest,
+        reached_time: None,
+        reached_position: None,
+        snapshot: Some(snapshot_id(1)),
+        has_tail: false,
+        events: 1,
+        streams: 1,
+        checks: Vec::new(),
+        nanoseconds_taken: 1,
+        nanoseconds_distance: 0,
+    };
+    let mut state = world();
+    let number = state.next;
+    for author in [&WRITER, &FOUNDER] {
+        apply(&mut state, author, drilled()).unwrap();
+    }
+    assert_eq!(state, LedgerState { next: number + 2, ..world() });
+    let refused = apply(&mut state, &READER, drilled());
+    assert_eq!(refused, Err("a reader may not record a drill"));
 }
