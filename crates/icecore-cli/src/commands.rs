@@ -38,7 +38,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<(), Comma
         Command::Streams(arguments) => streams::run(&arguments, context).await,
         Command::Restore(arguments) => restore::run(arguments, context).await,
         Command::Recover(arguments) => recover::run(*arguments, context).await,
-        Command::Drill(arguments) => drill::run(*arguments, context).await,
+        Command::Drill(arguments) => Box::pin(drill::run(*arguments, context)).await,
         Command::Timeline(arguments) => timeline::run(&arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,
         Command::Log => log::run(context).await,

@@ -9,6 +9,7 @@ mod checks;
 mod cluster;
 mod process;
 mod proof;
+mod record;
 mod report;
 mod scratch;
 mod target;
@@ -19,7 +20,6 @@ use crate::commands::recover::report::{Report, in_seconds};
 use crate::commands::recover::{source_name, ties};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::event_store::host;
 use crate::locator::{Locator, SourceOptions};
 use crate::output::steps;
 use crate::table;
@@ -27,17 +27,14 @@ use checks::UserChecks;
 use clap::Args;
 use icecore::drill::{self, Comparison, Sample, Tally};
 use icecore::environment::{Clock as _, SystemClock, SystemRandom};
-use icecore::recover::{
-    RecoverError, RecoverReport, RecoverRequest, RecoveryPoint, State, recover, states, with_tail,
-};
+use icecore::recover::{RecoverError, RecoverReport, RecoverRequest, recover, states, with_tail};
 use icecore::restore::{RestoreOptions, RestoreStep};
 use icecore::selection::StreamSelection;
 use icecore::target::Verification;
 use icecore::{Monitor, Repository};
-use icecore_format::Timestamp;
-use icecore_format::ledger::body::{DrillCheck, DrillPoint, Drilled};
 use icecore_format::random::random_bytes;
 use proof::{Check, Proof};
+use record::drilled;
 use report::DrillReport;
 use scratch::Scratch;
 use std::ffi::OsString;
@@ -138,7 +135,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
             arguments.seed.unwrap_or_else(|| u64::from_le_bytes(random_bytes(&SystemRandom)));
         Sample { streams, seed }
     });
-    let proof = drill.prove(live, sample, &checks).await?;
+    let proof = Box::pin(drill.prove(live, sample, &checks)).await?;
     scratch.remove()?;
     drop(watch);
 
@@ -357,58 +354,4 @@ fn compared_check(
         return Check::explained("live", format!("{said}; {since}"), told);
     }
     Check::failed("live", said, told)
-}
-
-/// What the ledger is told.
-fn drilled(
-    proof: &Proof,
-    request: &RecoverRequest,
-    name: &str,
-    kind: Kind,
-    started: Timestamp,
-) -> Drilled {
-    let report = proof.report.as_ref();
-    let state = report.map(|report| &report.plan.state);
-    let cut = report.and_then(|report| report.plan.cut.as_deref());
-    let (reached_time, reached_position) = match (cut, state) {
-        (Some(cut), _) => {
-            let newest = cut.newest.as_ref();
-            (newest.and_then(|mark| mark.time), newest.and_then(|mark| mark.position))
-        }
-        (None, Some(State { snapshot, .. })) => {
-            (snapshot.counts.last_time, snapshot.counts.last_position)
-        }
-        (None, None) => (None, None),
-    };
-    let source_kind = request.states.last().map(|state| state.snapshot.source_kind.clone());
-    let made = proof.checks.iter().filter(|check| check.outcome.is_made());
-    Drilled {
-        source: name.to_owned(),
-        source_kind: source_kind.unwrap_or_default(),
-        host: host(),
-        target_kind: kind.name().to_owned(),
-        started,
-        point: match &request.point {
-            RecoveryPoint::Latest => DrillPoint::Latest,
-            RecoveryPoint::Time(time) => DrillPoint::Time(*time),
-            RecoveryPoint::CommitTime(time) => DrillPoint::CommitTime(*time),
-            RecoveryPoint::Position(position) => DrillPoint::Position(*position),
-            RecoveryPoint::Event(_) => DrillPoint::Event,
-            RecoveryPoint::Version { .. } => DrillPoint::Version,
-        },
-        reached_time,
-        reached_position,
-        snapshot: state.map(|state| state.snapshot.id),
-        has_tail: state.is_some_and(State::has_tail),
-        events: report.map_or(0, |report| report.restored.events_restored),
-        streams: report.map_or(0, |report| report.restored.streams_restored),
-        checks: made
-            .map(|check| DrillCheck {
-                name: check.name.to_owned(),
-                passed: !check.outcome.is_failed(),
-            })
-            .collect(),
-        nanoseconds_taken: (proof.seconds * 1e9) as u64,
-        nanoseconds_distance: report.map_or(0, |report| report.plan.distance.max(0) as u64),
-    }
 }

@@ -16,7 +16,9 @@ use std::time::Duration;
 fn give(path: &Path, ids: (u32, u32)) {
     chown(path, Some(ids.0), Some(ids.1)).unwrap();
     if path.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path(), ids));
+        for entry in fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), ids);
+        }
     }
 }
 

@@ -81,7 +81,7 @@ impl Statements {
         let mut checks = Vec::new();
         for (path, text) in &self.sql {
             let _task = monitor.task("checking with SQL");
-            let ran = until_stopped(statements(target, text), monitor).await?;
+            let ran = until_stopped(Box::pin(statements(target, text)), monitor).await?;
             checks.push(sql_check(&path.display().to_string(), ran));
         }
         for command in &self.commands {
@@ -158,19 +158,19 @@ fn sqlite(path: &std::path::Path, text: &str) -> Ran {
 #[cfg(feature = "postgres")]
 async fn postgres(cluster: &super::cluster::ScratchCluster, text: &str) -> Ran {
     use crate::output::steps;
+    use futures::stream::StreamExt as _;
     use icecore_sources::events::postgres::connect::connect;
     use tokio_postgres::SimpleQueryMessage;
     let failed = |statement| move |what: String| Failure { statement, what };
     let settings = cluster.settings().map_err(|error| failed(1)(error.to_string()))?;
-    let client = connect(&settings).await.map_err(|error| failed(1)(steps(&error).join(": ")))?;
+    let client =
+        Box::pin(connect(&settings)).await.map_err(|error| failed(1)(steps(&error).join(": ")))?;
     let messages = client.simple_query_raw(text).await;
     let messages = messages.map_err(|error| failed(1)(steps(&error).join(": ")))?;
     let mut messages = std::pin::pin!(messages);
     let mut statement = 1;
     loop {
-        let next =
-            std::future::poll_fn(|context| futures::Stream::poll_next(messages.as_mut(), context));
-        match next.await {
+        match messages.next().await {
             None => return Ok(statement - 1),
             Some(Ok(SimpleQueryMessage::CommandComplete(_))) => statement += 1,
             Some(Ok(SimpleQueryMessage::Row(row))) => match row.try_get(0) {
