@@ -332,6 +332,7 @@ fn compared_check(
 ) -> Check {
     let Comparison { streams, events, events_beyond, streams_differing, differences } = comparison;
     let scope = match sample {
+        None if *streams == 1 => "1 stream".to_owned(),
         None => format!("all {}", table::counted(*streams, "stream", "streams")),
         Some(Sample { seed, .. }) => format!(
             "{} of {}, chosen with --seed {seed},",

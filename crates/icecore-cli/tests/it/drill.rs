@@ -98,6 +98,23 @@ fn a_live_store_that_lost_or_changed_events_is_no_proof() {
 }
 
 #[test]
+fn what_newer_snapshots_have_otherwise_is_explained_and_fails_nothing() {
+    let sandbox = Sandbox::with_snapshot();
+    let changed = shop(3).replace("\"total\":20", "\"total\":21");
+    fs::write(sandbox.path("shop.ndjson"), changed).unwrap();
+    sandbox.run(["backup", "events", "ndjson:shop.ndjson", "--name", "shop"]).expect(0);
+    let live = ["--live", "ndjson:shop.ndjson"];
+    let before = [&["shop", "--to-time", "2026-11-21T12:00:00Z"], &live[..]].concat();
+    let summary = drill(&sandbox, &before, 0);
+    let said = check(&summary, "live");
+    assert_eq!((&said["outcome"], &said["name"]), (&json!("explained"), &json!("live")));
+    let detail = "order-2 has other events than those recovered";
+    assert_eq!(said["details"], json!([detail]));
+    let summary = drill(&sandbox, &[&["shop"], &live[..]].concat(), 0);
+    assert_eq!(check(&summary, "live")["outcome"], "passed");
+}
+
+#[test]
 fn a_check_that_fails_is_told_and_is_in_the_report() {
     let sandbox = Sandbox::with_snapshot();
     let good =
