@@ -27,6 +27,7 @@ pub(super) struct Scratch {
 }
 
 /// A scratch target that could not be made, or not be removed.
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "some are of servers"))]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ScratchError {
