@@ -26,6 +26,8 @@ mod demo;
 
 mod exit_codes;
 mod follow;
+#[cfg(feature = "postgres")]
+mod follow_postgres;
 mod garbage;
 mod interrupt;
 mod kill;

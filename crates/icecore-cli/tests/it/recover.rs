@@ -247,8 +247,8 @@ fn a_point_that_cannot_be_had_is_refused_with_the_way_out() {
         hint: the first event was recorded at [TIME]
         error: no snapshot is of that time or a later one
         hint: the newest snapshot reaches until [TIME]; --latest has all of it
-        error: snapshots do not have the times at which transactions were committed
-        hint: only the tail of a source has them; --to-time goes by when events were recorded
+        error: when transactions were committed is known of none that were captured of this source
+        hint: only what `icecore follow` captures of a replication slot has them; --to-time goes by when events were recorded
         error: there is no event at position 0 or before it
         hint: the first event is at position 1
         error: no snapshot has position 7 or a higher one

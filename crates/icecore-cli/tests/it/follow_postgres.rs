@@ -1,0 +1,163 @@
+//! `icecore follow` of a store in PostgreSQL: four writers, and a follower that is killed again and
+//! again; and what is recovered from its tail.
+
+use crate::support::Sandbox;
+use icecore_test_cluster::{Cluster, ClusterOptions};
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// Transactions of each writer; each has two events in one stream and one in a stream of all.
+const TRANSACTIONS: u64 = 60;
+
+fn store(wal_level: &str) -> Cluster {
+    let cluster = Cluster::start_with(&ClusterOptions::default().setting("wal_level", wal_level));
+    let schema =
+        include_str!("../../../icecore-sources/tests/postgres-schemas/eventcore/schema.sql");
+    for database in ["shop", "recovered"] {
+        cluster.create_database(database);
+        cluster.psql(database, schema);
+    }
+    cluster.psql("shop", &insert("before", 5));
+    cluster
+}
+
+fn insert(stream: &str, events: u64) -> String {
+    format!(
+        "INSERT INTO eventcore_events (event_id, stream_id, event_type, event_data) \
+         SELECT gen_random_uuid(), '{stream}', 'Placed', jsonb_build_object('number', n) \
+         FROM generate_series(1, {events}) n"
+    )
+}
+
+/// One writer's transactions; every seventh is rolled back.
+fn write(cluster: &Cluster, writer: u64) {
+    let mut psql = cluster.session("shop");
+    for number in 0..TRANSACTIONS {
+        let (own, all) =
+            (insert(&format!("w{writer}-{number}"), 2), insert(&format!("all-{writer}"), 1));
+        let end = if number % 7 == 6 { "ROLLBACK" } else { "COMMIT" };
+        psql.write(format!("BEGIN; {own}; {all}; {end};\n").as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(15));
+    }
+    psql.finish();
+}
+
+fn follow(sandbox: &Sandbox, url: &str) -> Child {
+    let arguments = ["follow", url, "--name", "shop", "--json", "--flush-interval", "50ms"];
+    sandbox.command(arguments).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+/// What a follower says next of this type.
+fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, message_type: &str) -> Value {
+    loop {
+        let line = lines.next().expect("it goes on").unwrap();
+        let message: Value = serde_json::from_str(&line).unwrap();
+        if message["message_type"] == message_type {
+            return message;
+        }
+    }
+}
+
+const ROWS: &str = "SELECT count(*), sum(hashtextextended(e::text, 0)) FROM eventcore_events e";
+
+fn nothing_is_lost_and_nothing_doubled(wal_level: &str) {
+    let (cluster, sandbox) = (store(wal_level), Sandbox::new());
+    let url = cluster.url("shop");
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                scope.spawn({
+                    let cluster = &cluster;
+                    move || write(cluster, writer)
+                })
+            })
+            .collect();
+        let mut kill = 0;
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            let mut child = follow(&sandbox, &url);
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            next(&mut lines, "begun");
+            thread::sleep(Duration::from_millis(20 + 37 * (kill % 8)));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kill += 1;
+        }
+    });
+    // The last one catches up, and what is captured last is in it.
+    cluster.psql("shop", &insert("after", 1));
+    let expected: u64 =
+        cluster.psql("shop", "SELECT count(*) FROM eventcore_events").trim().parse().unwrap();
+    let mut child = follow(&sandbox, &url);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut captured = next(&mut lines, "begun")["events_before"].as_u64().unwrap();
+    // Some were written before the first follower made the backup that the tail goes on from.
+    let timeline = sandbox.json(["timeline", "shop"]);
+    captured += timeline[0]["events"].as_u64().unwrap();
+    while captured < expected {
+        captured += next(&mut lines, "flush")["events"].as_u64().unwrap();
+    }
+    assert_eq!(captured, expected);
+    let target = cluster.url("recovered");
+    sandbox.run(["recover", "shop", "--latest", "--target", &target]).expect(0);
+    assert_eq!(cluster.psql("recovered", ROWS), cluster.psql("shop", ROWS));
+
+    // A backup beside it takes what was captured, and proves that it agrees with the table.
+    let summary = sandbox.json(["backup", "events", &url, "--name", "shop"]).pop().unwrap();
+    assert_eq!(
+        (&summary["reading"], &summary["events_total"]),
+        (&"further".into(), &expected.into())
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let anew = ["restore", "latest", "--overwrite", "--target", &target];
+    sandbox.run(anew).expect(0);
+    assert_eq!(cluster.psql("recovered", ROWS), cluster.psql("shop", ROWS));
+    sandbox.run(["check", "--read-data"]).expect(0);
+}
+
+#[test]
+fn what_the_server_decodes_is_captured_once_whoever_is_killed() {
+    nothing_is_lost_and_nothing_doubled("logical");
+}
+
+#[test]
+fn what_is_looked_for_again_and_again_is_captured_once_whoever_is_killed() {
+    nothing_is_lost_and_nothing_doubled("replica");
+}
+
+#[test]
+fn the_store_is_recovered_to_any_commit_that_was_decoded() {
+    let (cluster, sandbox) = (store("logical"), Sandbox::new());
+    let url = cluster.url("shop");
+    let mut child = follow(&sandbox, &url);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    next(&mut lines, "begun");
+    // What was committed before the slot was there is captured without its commits.
+    cluster.psql("shop", &insert("first", 1));
+    next(&mut lines, "flush");
+    let mut commits = Vec::new();
+    for number in 0..4 {
+        cluster.psql("shop", &insert(&format!("order-{number}"), 2));
+        let flush = next(&mut lines, "flush");
+        assert_eq!(flush["events"], 2);
+        commits.push(flush["newest_event"].as_str().unwrap().to_owned());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let target = cluster.url("recovered");
+    for (number, commit) in commits.iter().enumerate() {
+        let recover =
+            ["recover", "shop", "--to-commit-time", commit, "--target", &target, "--overwrite"];
+        sandbox.run(recover).expect(0);
+        let streams = "SELECT count(*), max(stream_id) FROM eventcore_events";
+        let expected = format!("{}|order-{number}", 6 + 2 * (number + 1));
+        assert_eq!(cluster.psql("recovered", streams).trim(), expected);
+    }
+    let early =
+        ["recover", "shop", "--to-commit-time", "2020-01-01T00:00:00Z", "--target", &target];
+    let refused = sandbox.run(early).expect(1);
+    assert!(refused.stderr.contains("it is known from"), "{}", refused.stderr);
+}
