@@ -3,6 +3,7 @@
 
 use super::chunk::ReadyChunk;
 use super::streams::ChunkStreams;
+use crate::selection::StreamSelection;
 use crate::session::NewChunk;
 use crate::source::{CommitRun, EventBatch, EventForms};
 use bytes::Bytes;
@@ -114,11 +115,17 @@ pub(crate) fn captured_batch(
     Ok(batch)
 }
 
-/// The chunks of the large payloads of a chunk of events.
-pub(crate) fn payloads_of(records: &[u8]) -> Result<Vec<ChunkId>, DecodeError> {
+/// The chunks of the large payloads that a chunk of events has of these streams.
+pub(crate) fn payloads_of(
+    records: &[u8],
+    streams: &StreamSelection,
+) -> Result<Vec<ChunkId>, DecodeError> {
     let mut ids = Vec::new();
     for body in icecore_format::event::records(records)? {
-        if let Payload::Chunked(payload) = Event::decode_body(body?)?.payload {
+        let event = Event::decode_body(body?)?;
+        if let Payload::Chunked(payload) = event.payload
+            && streams.includes(event.stream)
+        {
             ids.extend(payload.ids());
         }
     }

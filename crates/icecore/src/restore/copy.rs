@@ -5,20 +5,18 @@ use super::{RestoreOptions, RestoreStep};
 use crate::chunks::ChunkReader;
 use crate::environment::Environment;
 use crate::error::ReadError;
-use crate::event_log::{LogReader, PlacedChunk};
+use crate::event_log::{LogReader, PlacedChunk, payloads_of};
 use crate::monitor::{Counter, Monitor};
 use crate::pipeline::Pipeline;
 use crate::recover::{ChunkCut, ChunkFilter, Cut, read, visit};
 use crate::repository::Repository;
-use crate::selection::StreamSelection;
 use crate::streams::StreamSummary;
 use crate::target::{Encoded, EventChunk, EventEncoder, EventWriter, RestoreEnd};
 use futures::stream::{self, Stream, TryStreamExt as _};
-use icecore_format::event::{Beside, Event, Payload, records};
+use icecore_format::ChunkKind;
+use icecore_format::event::Beside;
 use icecore_format::event_log::{EventLogRoot, SegmentChunk};
-use icecore_format::record::DecodeError;
 use icecore_format::snapshot::Snapshot;
-use icecore_format::{ChunkId, ChunkKind};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
@@ -222,7 +220,7 @@ impl Copier {
         let (records, beside) =
             futures::try_join!(self.chunks.read(ChunkKind::Events, chunk.records), read_beside)?;
         let payloads =
-            large_payloads(&records, &self.options.streams).map_err(malformed(chunk.records))?;
+            payloads_of(&records, &self.options.streams).map_err(malformed(chunk.records))?;
         let mut payload_chunks = HashMap::new();
         for id in payloads {
             payload_chunks.insert(id, self.chunks.read(ChunkKind::Data, id).await?);
@@ -237,18 +235,4 @@ impl Copier {
             rename: self.options.rename.clone(),
         })
     }
-}
-
-/// The chunks of the large payloads of wanted events.
-fn large_payloads(chunk: &[u8], streams: &StreamSelection) -> Result<Vec<ChunkId>, DecodeError> {
-    let mut ids = Vec::new();
-    for body in records(chunk)? {
-        let event = Event::decode_body(body?)?;
-        if let Payload::Chunked(payload) = event.payload
-            && streams.includes(event.stream)
-        {
-            ids.extend(payload.ids());
-        }
-    }
-    Ok(ids)
 }

@@ -5,8 +5,9 @@ use super::open::{end, is_alive};
 use super::reader::EpochReader;
 use super::standing::{chain, complete, find};
 use crate::error::ReadError;
-use crate::event_log::captured_batch;
+use crate::event_log::{captured_batch, payloads_of};
 use crate::repository::Repository;
+use crate::selection::StreamSelection;
 use crate::source::{EventReader, Proof, Reading, SourceEnd, SourceError, UnparsedBatch};
 use async_trait::async_trait;
 use icecore_format::event_log::SegmentChunk;
@@ -138,7 +139,7 @@ impl TailLog {
         let mut payloads = HashMap::new();
         if entry.payload_bytes > 0 {
             let malformed = |source| ReadError::ChunkMalformed { id: entry.records, source };
-            for id in crate::event_log::payloads_of(&records).map_err(malformed)? {
+            for id in payloads_of(&records, &StreamSelection::default()).map_err(malformed)? {
                 payloads.insert(id, self.read_chunk(ChunkKind::Data, id).await?);
             }
         }
