@@ -1,6 +1,7 @@
 //! Followers: nothing is skipped and nothing is there twice, whoever is killed, fenced, refused or
 //! cut off when.
 
+use async_trait::async_trait;
 use icecore::backup::{self, BackupReport};
 use icecore::follow::{FollowError, FollowNews, FollowOptions, FollowReport, follow};
 use icecore::recover::{
@@ -9,14 +10,17 @@ use icecore::recover::{
 };
 use icecore::restore::RestoreOptions;
 use icecore::selection::StreamSelection;
-use icecore::source::{Reading, Source, SourceFile};
+use icecore::source::{
+    EventReader, Reading, Source, SourceEnd, SourceError, SourceErrorKind, SourceFile,
+    SourceRequest, UnparsedBatch,
+};
 use icecore::tail::OpenError;
 use icecore::{Monitor, Repository};
 use icecore_format::Timestamp;
 use icecore_format::ledger::EntryBody;
 use icecore_format::ledger::body::TailStart;
 use icecore_format::snapshot::Snapshot;
-use icecore_sources::events::ndjson::NdjsonTarget;
+use icecore_sources::events::ndjson::{NdjsonSource, NdjsonTarget};
 use icecore_store::testing::{CrashingStore, Effect, FaultyStore, Interrupted, Matcher};
 use icecore_store::{MemoryStore, Operation, Store, StoreErrorKind};
 use icecore_tests::hooked_source::HookedSource;
@@ -445,6 +449,84 @@ async fn what_is_read_in_parts_counts_when_all_of_it_is_there() {
     assert_eq!((report.events_captured, report.snapshot.counts.events), (16, 36));
     let restored = world.host.restore(&world.repository, "latest").await.unwrap();
     assert!(restored == std::fs::read(&world.path).unwrap(), "it came back otherwise");
+    world.assert_clean().await;
+}
+
+/// A file whose second part cannot be read the first time that it is asked for.
+struct FailsOnce {
+    inner: NdjsonSource,
+    parts: Arc<AtomicU64>,
+}
+
+struct FailsOnceReader {
+    inner: Box<dyn EventReader>,
+    parts: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Source for FailsOnce {
+    fn kind(&self) -> &'static str {
+        self.inner.kind()
+    }
+
+    fn default_name(&self) -> String {
+        self.inner.default_name()
+    }
+
+    async fn open(&self, request: &SourceRequest) -> Result<Box<dyn EventReader>, SourceError> {
+        let inner = self.inner.open(request).await?;
+        Ok(Box::new(FailsOnceReader { inner, parts: self.parts.clone() }))
+    }
+}
+
+#[async_trait]
+impl EventReader for FailsOnceReader {
+    fn reading(&self) -> &Reading {
+        self.inner.reading()
+    }
+
+    fn bytes_expected(&self) -> Option<u64> {
+        self.inner.bytes_expected()
+    }
+
+    async fn next(&mut self) -> Result<Option<UnparsedBatch>, SourceError> {
+        let batch = self.inner.next().await?;
+        if batch.is_some() && self.parts.fetch_add(1, Ordering::Relaxed) == 10 {
+            return Err(SourceError::new(SourceErrorKind::Unreadable, "the disk hiccups"));
+        }
+        Ok(batch)
+    }
+
+    async fn finish(self: Box<Self>) -> Result<SourceEnd, SourceError> {
+        self.inner.finish().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_fails_in_the_midst_of_a_part_is_not_captured_twice() {
+    let world = World::new().await;
+    world.follow_until(0).await.unwrap();
+    let mut file = File::options().append(true).open(&world.path).unwrap();
+    let large = |version| icecore_tests::lines::large_line("scan", version, 900 << 10);
+    (1..=16).for_each(|version| file.write_all(large(version).as_bytes()).unwrap());
+    let small = FollowOptions { flush_bytes: 1, ..options(&world.host) };
+    let parts = Arc::new(AtomicU64::new(0));
+    let source = FailsOnce { inner: ndjson_source(&world.path), parts: parts.clone() };
+    let (monitor, failures, flushed) = (Monitor::default(), AtomicU64::new(0), AtomicU64::new(0));
+    let tell = |news: FollowNews<'_>| match news {
+        FollowNews::Flushed(_) => _ = flushed.fetch_add(1, Ordering::Relaxed),
+        FollowNews::Failed { .. } => {
+            // Something was put before it failed.
+            assert!(flushed.load(Ordering::Relaxed) > 0);
+            failures.fetch_add(1, Ordering::Relaxed);
+        }
+        FollowNews::UpToDate { .. } => monitor.request_stop(),
+        _ => {}
+    };
+    follow(&world.repository, &source, &small, &monitor, &tell).await.unwrap();
+    assert_eq!(failures.into_inner(), 1);
+    let expected: Vec<_> = (1..=16).map(|version| ("scan".to_owned(), version)).collect();
+    assert_eq!(world.captured().await, expected);
     world.assert_clean().await;
 }
 

@@ -158,6 +158,7 @@ pub async fn follow(
         match follower.run(epoch, &mut report).await? {
             Ended::Stopped => return Ok(report),
             Ended::Lost => start = Start::Anew,
+            Ended::Torn => start = Start::WhereItStands,
         }
     }
 }

@@ -41,6 +41,9 @@ pub(super) enum Ended {
     Stopped,
     /// The source cannot be gone on from.
     Lost,
+    /// The source failed in the middle of what it gave at once. What was put of that counts for
+    /// nothing once the epoch is ended; in this one it would be there twice.
+    Torn,
 }
 
 /// An epoch that nothing was captured in yet.
@@ -195,6 +198,9 @@ impl Follower<'_> {
             }
             if self.monitor.stop_point().is_err() {
                 return Ok(Ended::Stopped);
+            }
+            if writer.awaits_more() {
+                return Ok(Ended::Torn);
             }
         }
     }
