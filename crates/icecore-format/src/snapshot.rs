@@ -6,7 +6,7 @@
 
 use crate::event_log::EventLogRoot;
 use crate::id::{ChunkId, Hash, RepositoryId, SnapshotId};
-use crate::ledger::body::TailMark;
+use crate::ledger::body::{FollowedSource, TailMark};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,17 @@ pub struct Snapshot {
     pub tail: Option<TailMark>,
     /// The root of a tree of files: what belongs to the source and is no event.
     pub tree: Option<ChunkId>,
+}
+
+impl Snapshot {
+    /// What is followed, if it is the source of this snapshot.
+    pub fn followed(&self) -> FollowedSource {
+        FollowedSource {
+            name: self.source.clone(),
+            kind: self.source_kind.clone(),
+            selection: self.selection.clone(),
+        }
+    }
 }
 
 /// A label: a key, and maybe a value.

@@ -18,6 +18,7 @@ use crate::source::{Source, SourceError, Whole};
 use crate::tail::OpenError;
 use epoch::{Ended, Start};
 use icecore_format::{SnapshotId, Timestamp};
+use patience::BackOff;
 use std::time::Duration;
 
 /// How to follow.
@@ -152,12 +153,20 @@ pub async fn follow(
     let _task = monitor.task("following");
     let follower = epoch::Follower { repository, source, options, monitor, tell };
     let mut report = FollowReport::default();
-    let mut start = Start::WhereItStands;
+    let (mut start, mut back_off) = (Start::WhereItStands, BackOff::default());
     loop {
+        let flushes = report.flushes;
         let epoch = follower.begin(start).await?;
         match follower.run(epoch, &mut report).await? {
             Ended::Stopped => return Ok(report),
-            Ended::Lost => start = Start::Anew,
+            Ended::Lost => {
+                // A source that never can be gone on from is not backed up without a pause.
+                if report.flushes > flushes {
+                    back_off.reset();
+                }
+                patience::wait(&repository.environment, monitor, back_off.next()).await;
+                start = Start::Anew;
+            }
             Ended::Torn => start = Start::WhereItStands,
         }
     }

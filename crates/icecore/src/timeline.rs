@@ -8,7 +8,7 @@ use crate::tail::{self, EpochReader, Scanned};
 use futures::stream::StreamExt as _;
 use icecore_format::checkpoint::EpochState;
 use icecore_format::event_log::Span;
-use icecore_format::ledger::body::{FollowedSource, TailMark};
+use icecore_format::ledger::body::TailMark;
 use icecore_format::{SnapshotId, Timestamp};
 
 /// The timeline of a source.
@@ -59,11 +59,6 @@ impl Timeline {
         let last_flush = self.tail.as_ref().and_then(|tail| tail.last_flush);
         Some((first, newest.moment().max(last_flush.unwrap_or(Timestamp(i64::MIN)))))
     }
-
-    /// Whether anything of the tail is missing or damaged.
-    pub fn has_gaps(&self) -> bool {
-        self.tail.iter().flat_map(|tail| &tail.epochs).any(|epoch| !epoch.gaps.is_empty())
-    }
 }
 
 /// The timeline of the source that has these snapshots. Unless `read` is set, objects of the tail are
@@ -74,11 +69,7 @@ pub async fn timeline(
     read: bool,
 ) -> Result<Timeline, ReadError> {
     let ledger = repository.state().await;
-    let source = states.last().map(|state| FollowedSource {
-        name: state.snapshot.source.clone(),
-        kind: state.snapshot.source_kind.clone(),
-        selection: state.snapshot.selection.clone(),
-    });
+    let source = states.last().map(|state| state.snapshot.followed());
     let tail = source.and_then(|source| tail::find(&ledger, &source));
     let Some((base, chain)) = tail.and_then(tail::chain) else {
         return Ok(Timeline { states, tail: None });
@@ -99,10 +90,14 @@ pub async fn timeline(
         let (objects, gaps) = look(epoch, &reader, read).await?;
         // The newest that can be read tells of all before it.
         for number in (0..objects).rev() {
-            if let Ok(flush) = reader.flush(number).await {
-                found.captured = flush.flush.total;
-                found.last_flush = Some(flush.flush.time);
-                break;
+            match reader.flush(number).await {
+                Ok(flush) => {
+                    found.captured = flush.flush.total;
+                    found.last_flush = Some(flush.flush.time);
+                    break;
+                }
+                Err(error) if error.is_damage() => {}
+                Err(error) => return Err(error),
             }
         }
         found.epochs.push(EpochTimeline {

@@ -11,11 +11,9 @@ use icecore_format::checkpoint::{
 };
 use icecore_format::keys::{KeySet, Role};
 use icecore_format::ledger::body::{
-    Abort, Commit, Condemn, Follow, FollowedSource, KeyAdded, KeyRemoved, Reindex, Repack,
-    SessionRange, TailStart,
+    Abort, Commit, Condemn, Follow, KeyAdded, KeyRemoved, Reindex, Repack, SessionRange, TailStart,
 };
 use icecore_format::ledger::{Entry, EntryBody};
-use icecore_format::snapshot::Snapshot;
 use icecore_format::{PackId, RunId, SessionId, SnapshotId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -258,10 +256,7 @@ fn follow(state: &mut LedgerState, entry: &Entry, follow: &Follow) -> Result<(),
     match follow.start {
         TailStart::Snapshot(id) => {
             let is_of_source = |it: &SnapshotState| {
-                let Snapshot { source, source_kind, selection, .. } = &it.snapshot;
-                let FollowedSource { name, kind, selection: followed } = &follow.source;
-                it.status != SnapshotStatus::Released
-                    && (source, source_kind, selection) == (name, kind, followed)
+                it.status != SnapshotStatus::Released && it.snapshot.followed() == follow.source
             };
             if !state.snapshots.get(&id).is_some_and(is_of_source) {
                 return Err("it starts at a snapshot that is not kept, or of another source");

@@ -7,7 +7,7 @@ use crate::tail::{self, TailGap, TailLog};
 use icecore_format::Timestamp;
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::event_log::{EventLogRoot, Span};
-use icecore_format::ledger::body::{FollowedSource, TailMark};
+use icecore_format::ledger::body::TailMark;
 use icecore_format::snapshot::Snapshot;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -169,12 +169,7 @@ pub async fn with_tail(
 ) -> Result<Vec<State>, ReadError> {
     let ledger = repository.state().await;
     let Some(last) = states.last() else { return Ok(states) };
-    let source = FollowedSource {
-        name: last.snapshot.source.clone(),
-        kind: last.snapshot.source_kind.clone(),
-        selection: last.snapshot.selection.clone(),
-    };
-    let Some(tail) = tail::find(&ledger, &source) else { return Ok(states) };
+    let Some(tail) = tail::find(&ledger, &last.snapshot.followed()) else { return Ok(states) };
     let Some((start, epochs)) = tail::chain(tail) else { return Ok(states) };
     let mark_of = |state: &State| {
         let is_in_chain = |mark: &TailMark| epochs.iter().any(|it| it.session == mark.session);

@@ -11,7 +11,7 @@ use crate::selection::StreamSelection;
 use crate::source::{EventReader, Proof, Reading, SourceEnd, SourceError, UnparsedBatch};
 use async_trait::async_trait;
 use icecore_format::event_log::SegmentChunk;
-use icecore_format::ledger::body::{FollowedSource, TailMark};
+use icecore_format::ledger::body::TailMark;
 use icecore_format::random::random_bytes;
 use icecore_format::snapshot::Snapshot;
 use icecore_format::{ChunkKind, SessionId};
@@ -34,12 +34,7 @@ pub(crate) async fn absorbable(
     base: &Snapshot,
 ) -> Result<Option<Absorbable>, ReadError> {
     let state = repository.state().await;
-    let source = FollowedSource {
-        name: base.source.clone(),
-        kind: base.source_kind.clone(),
-        selection: base.selection.clone(),
-    };
-    let Some(tail) = find(&state, &source) else { return Ok(None) };
+    let Some(tail) = find(&state, &base.followed()) else { return Ok(None) };
     let Some((start, epochs)) = chain(tail) else { return Ok(None) };
     let is_in_chain = |mark: TailMark| epochs.iter().any(|epoch| epoch.session == mark.session);
     let from = base.tail.filter(|mark| is_in_chain(*mark));

@@ -17,7 +17,6 @@ use icecore_format::event_log::Span;
 use icecore_format::ledger::EntryBody;
 use icecore_format::ledger::body::{Follow, FollowedSource, TailMark, TailStart};
 use icecore_format::random::random_bytes;
-use icecore_format::snapshot::Snapshot;
 use icecore_format::tail::{SealOptions, seal_terminator};
 use icecore_format::{Role, SessionId, SnapshotId};
 use icecore_store::{Content, StoreError};
@@ -162,12 +161,10 @@ fn absorbing(state: &LedgerState, tail: &TailState, ends: TailMark) -> Option<Sn
 
 /// The newest snapshot that says up to which place it has a tail.
 fn newest_marked<'a>(state: &'a LedgerState, tail: &TailState) -> Option<&'a SnapshotState> {
-    let FollowedSource { name, kind, selection } = &tail.source;
     let is_of_it = |it: &&SnapshotState| {
-        let Snapshot { source, source_kind, selection: chosen, tail, .. } = &it.snapshot;
         it.status != SnapshotStatus::Released
-            && tail.is_some()
-            && (source, source_kind, chosen) == (name, kind, selection)
+            && it.snapshot.tail.is_some()
+            && it.snapshot.followed() == tail.source
     };
     state.snapshots.values().filter(is_of_it).max_by_key(|it| it.number)
 }

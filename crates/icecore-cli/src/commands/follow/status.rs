@@ -1,7 +1,7 @@
 //! How following goes: what was captured, what is durable, and how far that is behind.
 
 use crate::commands::backup::told;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::table;
 use crate::times;
 use icecore::follow::{Flushed, FollowNews};
@@ -121,7 +121,7 @@ impl Status {
             FollowNews::Failed { error, pause } => {
                 self.failures += 1;
                 self.is_failing = true;
-                let message = chain(*error);
+                let message = output::steps(*error).join(": ");
                 if output.is_json() {
                     let again_in_s = pause.as_secs_f64();
                     output.message("failed", FailedLine { message, again_in_s });
@@ -177,19 +177,4 @@ impl Status {
 
 fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
