@@ -1,30 +1,24 @@
 //! Followers: nothing is skipped and nothing is there twice, whoever is killed, fenced, refused or
 //! cut off when.
 
+mod backups;
+mod recovery;
+
 use async_trait::async_trait;
 use icecore::backup::{self, BackupReport};
 use icecore::follow::{FollowError, FollowNews, FollowOptions, FollowReport, follow};
-use icecore::recover::{
-    PointError, RecoverError, RecoverReport, RecoverRequest, RecoveryPoint, Ties, recover, states,
-    with_tail,
-};
-use icecore::restore::RestoreOptions;
 use icecore::selection::StreamSelection;
 use icecore::source::{
-    EventReader, Reading, Source, SourceEnd, SourceError, SourceErrorKind, SourceFile,
-    SourceRequest, UnparsedBatch,
+    EventReader, Reading, Source, SourceEnd, SourceError, SourceErrorKind, SourceRequest,
+    UnparsedBatch,
 };
 use icecore::tail::OpenError;
 use icecore::{Monitor, Repository};
-use icecore_format::Timestamp;
 use icecore_format::ledger::EntryBody;
-use icecore_format::ledger::body::TailStart;
-use icecore_format::snapshot::Snapshot;
-use icecore_sources::events::ndjson::{NdjsonSource, NdjsonTarget};
+use icecore_sources::events::ndjson::NdjsonSource;
 use icecore_store::testing::{CrashingStore, Effect, FaultyStore, Interrupted, Matcher};
 use icecore_store::{MemoryStore, Operation, Store, StoreErrorKind};
-use icecore_tests::hooked_source::HookedSource;
-use icecore_tests::tail::{tail_events, tail_events_after};
+use icecore_tests::tail::tail_events;
 use icecore_tests::{Host, assert_clean, lines, ndjson_source};
 use std::fs::File;
 use std::io::Write as _;
@@ -574,256 +568,4 @@ async fn back_up(world: &World, repository: &Repository) -> BackupReport {
     let options = options(&world.host).backup;
     let source = ndjson_source(&world.path);
     backup::backup(repository, &source, &options, &Monitor::default()).await.unwrap()
-}
-
-/// The streams and versions of the events of a snapshot, in order.
-async fn events_of(
-    host: &Host,
-    repository: &Repository,
-    snapshot: &Snapshot,
-) -> Vec<(String, u64)> {
-    let restored = host.restore(repository, &snapshot.id.to_string()).await.unwrap();
-    let lines = String::from_utf8(restored).unwrap();
-    let events = lines.lines().map(|line| {
-        let event: serde_json::Value = serde_json::from_str(line).unwrap();
-        (event["stream_id"].as_str().unwrap().to_owned(), event["version"].as_u64().unwrap())
-    });
-    events.collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backup_takes_what_was_captured_from_the_tail_and_the_next_follower_goes_on_from_it() {
-    let world = World::new().await;
-    world.append(20..60);
-    world.follow_until(0).await.unwrap();
-    world.append(60..90);
-    world.follow_until(30).await.unwrap();
-    // Nobody captured these.
-    world.append(90..100);
-    let report = back_up(&world, &world.repository).await;
-    assert_eq!((report.events_new, report.events_captured), (40, 30));
-    assert!(matches!(report.reading, Reading::Further(_)), "{:?}", report.reading);
-    let events = events_of(&world.host, &world.repository, &report.snapshot).await;
-    assert_eq!(events, expected(0..100));
-
-    world.append(100..110);
-    world.follow_until(10).await.unwrap();
-    let state = world.repository.state().await;
-    let newest = state.tails[0].epochs.last().unwrap();
-    assert_eq!(newest.start, TailStart::Snapshot(report.snapshot.id));
-    assert_eq!(world.captured().await, expected(100..110));
-    world.assert_clean().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backup_beside_a_follower_has_what_was_captured_and_what_comes_is_there_once() {
-    let world = World::new().await;
-    let (path, next) = (world.path.clone(), AtomicU64::new(20));
-    let snapshots = std::sync::Mutex::new(Vec::new());
-    follow_until(&world.host, &world.repository, &world.path, 60, |news| {
-        match news {
-            FollowNews::Begun { .. } => append_next(&path, &next),
-            FollowNews::Flushed(_) => {
-                // Some of it is new to the backup, and in no flush yet.
-                append_next(&path, &next);
-                let beside = async {
-                    let repository = world.host.open(Arc::new(world.store.clone())).await.unwrap();
-                    let report = back_up(&world, &repository).await;
-                    snapshots.lock().unwrap().push((report.snapshot, report.events_captured));
-                };
-                tokio::task::block_in_place(|| {
-                    tokio::runtime::Handle::current().block_on(beside);
-                });
-            }
-            _ => {}
-        }
-    })
-    .await
-    .unwrap();
-    world.repository.refresh().await.unwrap();
-    let snapshots = snapshots.into_inner().unwrap();
-    assert_eq!(snapshots.len(), 12);
-    let all = expected(0..80);
-    for (snapshot, captured) in snapshots {
-        let events = events_of(&world.host, &world.repository, &snapshot).await;
-        assert_eq!((captured, events.as_slice()), (5, &all[..events.len()]));
-        assert_eq!(events.len() as u64, snapshot.counts.events);
-        let after = tail_events_after(&world.store, &world.repository, snapshot.tail).await;
-        assert_eq!([events, after].concat(), all, "{}", snapshot.counts.events);
-    }
-    world.assert_clean().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_follower_that_comes_during_a_backup_captures_what_the_backup_has_beyond_the_tail() {
-    let world = World::new().await;
-    world.follow_until(0).await.unwrap();
-    world.append(20..30);
-    world.follow_until(10).await.unwrap();
-    world.append(30..40);
-    let (host, store, path) = (world.host.duplicate(3), world.store.clone(), world.path.clone());
-    let options_of_host = options(&world.host);
-    let follow_options = options_of_host.clone();
-    let source = HookedSource::new(ndjson_source(&world.path), move || {
-        Box::pin(async move {
-            let repository = host.open(Arc::new(store)).await.unwrap();
-            follow_to_end(&repository, &path, &follow_options).await.unwrap();
-            Ok(())
-        })
-    });
-    let backup_options = options_of_host.backup;
-    let report = backup::backup(&world.repository, &source, &backup_options, &Monitor::default())
-        .await
-        .unwrap();
-    assert_eq!((report.snapshot.counts.events, report.snapshot.tail), (40, None));
-    assert_eq!(world.captured().await, expected(20..40));
-    // It stands beside the tail, which goes on as it was.
-    world.append(40..50);
-    world.follow_until(10).await.unwrap();
-    assert_eq!(world.captured().await, expected(20..50));
-    world.assert_clean().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_writer_whose_key_opens_nothing_takes_its_own_tail_and_no_other() {
-    let host = Host::new();
-    let (store, founder) = host.init_small().await;
-    host.add_writer(&store, &founder).await;
-    let writer = host.open_as_writer(Arc::new(store.clone())).await;
-    let path = host.write("events.ndjson", lines(0..20));
-    let world = World { host, store, repository: writer, path };
-    world.follow_until(0).await.unwrap();
-    world.append(20..40);
-    world.follow_until(20).await.unwrap();
-    let elsewhere = world.host.duplicate(4);
-    let report = back_up(&world, &world.repository).await;
-    assert_eq!(report.events_captured, 20);
-    founder.refresh().await.unwrap();
-    assert_eq!(events_of(&world.host, &founder, &report.snapshot).await, expected(0..40));
-
-    world.append(40..50);
-    world.follow_until(10).await.unwrap();
-    elsewhere.lose_cache();
-    let stranger = elsewhere.open_as_writer(Arc::new(world.store.clone())).await;
-    let report = back_up(&world, &stranger).await;
-    assert_eq!((report.events_captured, report.snapshot.counts.events), (0, 50));
-    founder.refresh().await.unwrap();
-    assert_eq!(events_of(&world.host, &founder, &report.snapshot).await, expected(0..50));
-}
-
-/// What is recovered of the source to a point, as lines, and how.
-async fn recovered(
-    world: &World,
-    repository: &Repository,
-    point: RecoveryPoint,
-) -> Result<(String, RecoverReport), RecoverError> {
-    let ledger = repository.state().await;
-    let states = with_tail(repository, states(&ledger, "shop", None).unwrap()).await.unwrap();
-    let (streams, ties) = (StreamSelection::default(), |_: &str, _: &[SourceFile]| Ties::default());
-    let request = RecoverRequest { states, point, streams, ties };
-    let path = world.host.new_path("recovered");
-    let (target, options) = (NdjsonTarget::new(path.clone()), RestoreOptions::default());
-    let monitor = Monitor::default();
-    let report = recover(repository, &request, &target, &options, &monitor).await?;
-    Ok((std::fs::read_to_string(path).unwrap(), report))
-}
-
-/// The time of an event that `lines` makes.
-fn recorded(number: u64) -> Timestamp {
-    // 2026-11-21T05:00:00Z
-    Timestamp((1_795_237_200 + number as i64) * 1_000_000_000)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn any_point_in_the_tail_is_recovered_byte_for_byte() {
-    let world = World::new().await;
-    let (path, next) = (world.path.clone(), AtomicU64::new(20));
-    for _ in 0..2 {
-        follow_until(&world.host, &world.repository, &world.path, 20, |news| {
-            if matches!(news, FollowNews::Begun { .. } | FollowNews::Flushed(_)) {
-                append_next(&path, &next);
-            }
-        })
-        .await
-        .unwrap();
-        follow_to_end(&world.repository, &world.path, &options(&world.host)).await.unwrap();
-    }
-    let written = next.load(Ordering::Relaxed);
-    assert!(written > 60, "{written}");
-    let latest = recovered(&world, &world.repository, RecoveryPoint::Latest).await.unwrap();
-    assert_eq!(latest.0, lines(0..written));
-    assert_eq!(latest.1.restored.streams_restored, icecore_tests::lines::STREAMS);
-    for number in [0, 19, 20, 21, 24, 25, 39, 40, 55] {
-        let streams = icecore_tests::lines::STREAMS;
-        for point in [
-            RecoveryPoint::Time(recorded(number)),
-            RecoveryPoint::Position(number),
-            RecoveryPoint::Version {
-                stream: format!("order-{}", number % streams),
-                version: number / streams + 1,
-            },
-        ] {
-            let found = recovered(&world, &world.repository, point.clone()).await.unwrap();
-            assert_eq!(found.0, lines(0..number + 1), "{point:?}");
-            assert_eq!(found.1.plan.state.has_tail(), number >= 20, "{point:?}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_backup_the_tail_is_recovered_from_where_the_backup_ended() {
-    let world = World::new().await;
-    world.follow_until(0).await.unwrap();
-    world.append(20..40);
-    world.follow_until(20).await.unwrap();
-    back_up(&world, &world.repository).await;
-    world.append(40..60);
-    world.follow_until(20).await.unwrap();
-    let (found, report) =
-        recovered(&world, &world.repository, RecoveryPoint::Position(50)).await.unwrap();
-    assert_eq!(found, lines(0..51));
-    assert!(report.plan.state.has_tail());
-    let before = report.plan.before.unwrap();
-    assert_eq!((before.snapshot.counts.events, before.has_tail()), (40, false));
-    let latest = recovered(&world, &world.repository, RecoveryPoint::Latest).await.unwrap();
-    assert_eq!(latest.0, lines(0..60));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gap_in_the_tail_is_not_crossed_and_what_is_before_it_can_be_had() {
-    let world = World::new().await;
-    // After the events were recorded.
-    world.host.clock.advance_seconds(6 * 3600);
-    world.follow_until(0).await.unwrap();
-    let (path, next) = (world.path.clone(), AtomicU64::new(20));
-    follow_until(&world.host, &world.repository, &world.path, 30, |news| {
-        world.host.clock.advance_seconds(60);
-        if matches!(news, FollowNews::Begun { .. } | FollowNews::Flushed(_)) {
-            append_next(&path, &next);
-        }
-    })
-    .await
-    .unwrap();
-    let tail = world.store.list("tail/").await.unwrap();
-    let flushes: Vec<_> = tail.iter().filter(|it| it.bytes > 200).map(|it| &it.name).collect();
-    world.store.delete(flushes[2]).await.unwrap();
-    let (found, report) =
-        recovered(&world, &world.repository, RecoveryPoint::Latest).await.unwrap();
-    assert_eq!(found, lines(0..30));
-    let gap = report.plan.state.gap().unwrap().clone();
-    assert_eq!((gap.object.as_str(), gap.after.is_some()), (flushes[2].as_str(), true));
-    assert!(gap.before < gap.after);
-
-    let beyond = RecoveryPoint::Time(gap.after.unwrap());
-    let refused = recovered(&world, &world.repository, beyond.clone()).await;
-    let Err(RecoverError::Point(PointError::Gap { gap: told, .. })) = refused else {
-        panic!("it crossed a gap: {refused:?}");
-    };
-    assert_eq!(*told, gap);
-    // A backup has what the source has; the gap is behind it then.
-    world.host.clock.advance_seconds(60);
-    back_up(&world, &world.repository).await;
-    recovered(&world, &world.repository, beyond).await.unwrap();
-    let latest = recovered(&world, &world.repository, RecoveryPoint::Latest).await.unwrap();
-    assert_eq!(latest.0, lines(0..next.load(Ordering::Relaxed)));
 }
