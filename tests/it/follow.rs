@@ -431,12 +431,22 @@ async fn what_is_read_in_parts_counts_when_all_of_it_is_there() {
     let small = FollowOptions { flush_bytes: 1, ..options(&world.host) };
     let source = ndjson_source(&world.path);
     // Stopped after the first of them: it does not count.
-    let report = follow_source(&world.repository, &source, &small, 1, |_| ()).await.unwrap();
-    assert!(report.events > 0 && report.events < 16, "{report:?}");
+    let (monitor, puts) = (Monitor::default(), AtomicU64::new(0));
+    let tell = |news: FollowNews<'_>| {
+        if matches!(news, FollowNews::Captured { .. }) && puts.fetch_add(1, Ordering::Relaxed) == 1
+        {
+            monitor.request_stop();
+        }
+    };
+    let report = follow(&world.repository, &source, &small, &monitor, &tell).await.unwrap();
+    assert_eq!((report.events, report.flushes, puts.into_inner()), (0, 0, 2));
     assert_eq!(world.captured().await, []);
+    // What ends the run before, and two objects that count for nothing.
+    let before = world.store.list("tail/").await.unwrap().len();
+    assert_eq!(before, 3);
     let report = follow_to_end(&world.repository, &world.path, &small).await.unwrap();
-    assert_eq!(report.events, 16);
-    assert!(report.flushes > 2, "{report:?}");
+    assert_eq!((report.events, report.flushes), (16, 1));
+    assert!(world.store.list("tail/").await.unwrap().len() > before + 3);
     let expected: Vec<_> = (1..=16).map(|version| ("scan".to_owned(), version)).collect();
     assert_eq!(world.captured().await, expected);
     let report = back_up(&world, &world.repository).await;
@@ -506,12 +516,12 @@ async fn a_source_that_fails_in_the_midst_of_a_part_is_not_captured_twice() {
     let small = FollowOptions { flush_bytes: 1, ..options(&world.host) };
     let parts = Arc::new(AtomicU64::new(0));
     let source = FailsOnce { inner: ndjson_source(&world.path), parts: parts.clone() };
-    let (monitor, failures, flushed) = (Monitor::default(), AtomicU64::new(0), AtomicU64::new(0));
+    let (monitor, failures, puts) = (Monitor::default(), AtomicU64::new(0), AtomicU64::new(0));
     let tell = |news: FollowNews<'_>| match news {
-        FollowNews::Flushed(_) => _ = flushed.fetch_add(1, Ordering::Relaxed),
+        FollowNews::Captured { .. } => _ = puts.fetch_add(1, Ordering::Relaxed),
         FollowNews::Failed { .. } => {
             // Something was put before it failed.
-            assert!(flushed.load(Ordering::Relaxed) > 0);
+            assert!(puts.load(Ordering::Relaxed) > 0);
             failures.fetch_add(1, Ordering::Relaxed);
         }
         FollowNews::UpToDate { .. } => monitor.request_stop(),

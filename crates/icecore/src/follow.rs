@@ -100,12 +100,25 @@ pub struct Flushed {
     pub durable: Timestamp,
 }
 
+impl Flushed {
+    /// This, and what was put next.
+    fn and(self, next: Self) -> Self {
+        Self {
+            events: self.events + next.events,
+            bytes: self.bytes + next.bytes,
+            oldest: self.oldest.into_iter().chain(next.oldest).min(),
+            newest: self.newest.max(next.newest),
+            durable: next.durable,
+        }
+    }
+}
+
 /// What following did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FollowReport {
     /// Events that were captured.
     pub events: u64,
-    /// Flushes.
+    /// Flushes: what a source gives at once is one, in however many objects.
     pub flushes: u64,
     /// What was stored for them, in bytes.
     pub bytes: u64,

@@ -46,11 +46,13 @@ pub(super) enum Ended {
     Torn,
 }
 
-/// An epoch that nothing was captured in yet.
+/// An epoch that is open.
 pub(super) struct Epoch {
     writer: TailWriter,
     /// What is known of the source.
     since: Since,
+    /// What was put and counts for nothing before more is: the source gave it at once with that.
+    unfinished: Option<Flushed>,
 }
 
 /// What was captured and is not flushed.
@@ -134,7 +136,7 @@ impl Follower<'_> {
             },
             None => self.known_of(base).await,
         };
-        Ok(Epoch { writer: opened.writer, since })
+        Ok(Epoch { writer: opened.writer, since, unfinished: None })
     }
 
     async fn known_of(&self, snapshot: &Snapshot) -> Since {
@@ -157,14 +159,13 @@ impl Follower<'_> {
     /// Captures and flushes, until it is asked to stop, or something ends the epoch.
     pub(super) async fn run(
         &self,
-        epoch: Epoch,
+        mut epoch: Epoch,
         report: &mut FollowReport,
     ) -> Result<Ended, FollowError> {
-        let Epoch { mut writer, mut since } = epoch;
         let mut back_off = BackOff::default();
         loop {
             let request = SourceRequest {
-                since: Some(since.clone()),
+                since: Some(epoch.since.clone()),
                 everything: false,
                 files: WantedFiles::None,
                 trust_append: true,
@@ -174,10 +175,7 @@ impl Follower<'_> {
             let begun = Capture::begin(self.source, request, environment, self.monitor).await;
             let failed = match begun {
                 Ok(capture) => {
-                    let captured = self
-                        .capture(capture, &mut writer, &mut since, &mut back_off, report)
-                        .await?;
-                    match captured {
+                    match self.capture(capture, &mut epoch, &mut back_off, report).await? {
                         None => return Ok(Ended::Stopped),
                         Some(failed) => failed,
                     }
@@ -199,7 +197,7 @@ impl Follower<'_> {
             if self.monitor.stop_point().is_err() {
                 return Ok(Ended::Stopped);
             }
-            if writer.awaits_more() {
+            if epoch.writer.awaits_more() {
                 return Ok(Ended::Torn);
             }
         }
@@ -209,8 +207,7 @@ impl Follower<'_> {
     async fn capture(
         &self,
         mut capture: Capture<'_>,
-        writer: &mut TailWriter,
-        since: &mut Since,
+        epoch: &mut Epoch,
         back_off: &mut BackOff,
         report: &mut FollowReport,
     ) -> Result<Option<source::FollowError>, FollowError> {
@@ -225,8 +222,10 @@ impl Follower<'_> {
                 let at = environment.clock.now();
                 (self.tell)(FollowNews::UpToDate { at });
             }
-            // 2. What has come by when it is time for the next flush.
-            if failed.is_none() && !pending.batches.is_empty() && !self.is_full(&pending) {
+            // 2. What has come by when it is time for the next flush. Where more is known to follow,
+            //    there is nothing to wait for.
+            let is_all = !pending.batches.is_empty() && !pending.awaits_more();
+            if failed.is_none() && is_all && !self.is_full(&pending) {
                 rest.wait(environment, self.monitor).await;
                 failed = self.add_next(&mut capture, &mut pending, Duration::ZERO, back_off).await;
             }
@@ -239,7 +238,7 @@ impl Follower<'_> {
                 pending.awaits_more() && (failed.is_some() || self.monitor.stop_point().is_err());
             if !pending.batches.is_empty() && !is_cut_short {
                 let resume = pending.resume.clone();
-                self.flush(pending, writer, since, report).await?;
+                self.flush(pending, epoch, report).await?;
                 rest = Rest::begin(environment, interval);
                 if let Some((resume, _)) = resume
                     && let Err(error) = capture.acknowledge(&resume).await
@@ -285,10 +284,10 @@ impl Follower<'_> {
     async fn flush(
         &self,
         pending: Pending,
-        writer: &mut TailWriter,
-        since: &mut Since,
+        epoch: &mut Epoch,
         report: &mut FollowReport,
     ) -> Result<(), FollowError> {
+        let Epoch { writer, since, unfinished } = epoch;
         let environment = &self.repository.environment;
         let (keys, config) = (self.repository.keys.clone(), self.repository.config);
         let Pending { batches, bytes: _, resume } = pending;
@@ -325,16 +324,22 @@ impl Follower<'_> {
             }
         };
         since.events += events;
-        if let Some((resume, kept)) = resume {
-            (since.resume, since.kept) = (resume, kept);
-        }
-        let durable = environment.clock.now();
         self.monitor.count(Counter::Events, events);
         self.monitor.count(Counter::BytesStored, bytes);
-        report.events += events;
+        let durable = environment.clock.now();
+        let mut flushed = Flushed { events, bytes, oldest, newest, durable };
+        if let Some(before) = unfinished.take() {
+            flushed = before.and(flushed);
+        }
+        let Some((resume, kept)) = resume else {
+            *unfinished = Some(flushed);
+            return Ok(());
+        };
+        (since.resume, since.kept) = (resume, kept);
+        report.events += flushed.events;
         report.flushes += 1;
-        report.bytes += bytes;
-        (self.tell)(FollowNews::Flushed(&Flushed { events, bytes, oldest, newest, durable }));
+        report.bytes += flushed.bytes;
+        (self.tell)(FollowNews::Flushed(&flushed));
         Ok(())
     }
 
