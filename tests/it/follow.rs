@@ -456,6 +456,26 @@ async fn what_is_read_in_parts_counts_when_all_of_it_is_there() {
     world.assert_clean().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_with_a_part_counts_as_soon_as_it_is_read() {
+    let world = World::new().await;
+    world.follow_until(0).await.unwrap();
+    let mut next = 1;
+    // A part is four mebibytes: one of these numbers of lines fills one to its end.
+    for lines in 3..=6 {
+        let mut file = File::options().append(true).open(&world.path).unwrap();
+        let large = |version| icecore_tests::lines::large_line("scan", version, 900 << 10);
+        (next..next + lines).for_each(|version| file.write_all(large(version).as_bytes()).unwrap());
+        next += lines;
+        let small = FollowOptions { flush_bytes: 1, ..options(&world.host) };
+        let report = follow_to_end(&world.repository, &world.path, &small).await.unwrap();
+        assert_eq!((report.events, report.flushes), (lines, 1));
+        let expected: Vec<_> = (1..next).map(|version| ("scan".to_owned(), version)).collect();
+        assert_eq!(world.captured().await, expected);
+    }
+    world.assert_clean().await;
+}
+
 /// A file whose second part cannot be read the first time that it is asked for.
 struct FailsOnce {
     inner: NdjsonSource,

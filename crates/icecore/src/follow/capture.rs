@@ -74,7 +74,9 @@ impl<'a> Capture<'a> {
     async fn look(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError> {
         let Self { source, request, environment, monitor, way } = self;
         let Way::Opening { reader, rest } = way else { return Ok(None) };
-        let mut open = if let Some(open) = reader.take() {
+        let begun = reader.take();
+        let is_continued = begun.is_some();
+        let mut open = if let Some(open) = begun {
             open
         } else {
             wait(environment, monitor, *rest).await;
@@ -100,7 +102,8 @@ impl<'a> Capture<'a> {
         let SourceEnd { resume, kept, .. } = open.finish().await?;
         let events = request.since.as_ref().map_or(0, |since| since.events);
         request.since = Some(Since { resume: resume.clone(), kept: kept.clone(), events });
-        if captured.batches.is_empty() {
+        // What was handed on of this look counts once its end is.
+        if captured.batches.is_empty() && !is_continued {
             wait(environment, monitor, patience.saturating_sub(*rest)).await;
             return Ok(None);
         }

@@ -65,9 +65,14 @@ struct Pending {
 }
 
 impl Pending {
+    /// Whether nothing came.
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.resume.is_none()
+    }
+
     /// Whether it ends in the middle of what the source gives at once.
     fn awaits_more(&self) -> bool {
-        !self.batches.is_empty() && self.resume.is_none()
+        !self.is_empty() && self.resume.is_none()
     }
 
     fn add(&mut self, captured: Captured) {
@@ -218,13 +223,13 @@ impl Follower<'_> {
             // 1. What there is, as soon as there is something.
             let mut pending = Pending::default();
             let mut failed = self.add_next(&mut capture, &mut pending, interval, back_off).await;
-            if failed.is_none() && pending.batches.is_empty() {
+            if failed.is_none() && pending.is_empty() {
                 let at = environment.clock.now();
                 (self.tell)(FollowNews::UpToDate { at });
             }
             // 2. What has come by when it is time for the next flush. Where more is known to follow,
             //    there is nothing to wait for.
-            let is_all = !pending.batches.is_empty() && !pending.awaits_more();
+            let is_all = !pending.is_empty() && !pending.awaits_more();
             if failed.is_none() && is_all && !self.is_full(&pending) {
                 rest.wait(environment, self.monitor).await;
                 failed = self.add_next(&mut capture, &mut pending, Duration::ZERO, back_off).await;
@@ -236,7 +241,7 @@ impl Follower<'_> {
             }
             let is_cut_short =
                 pending.awaits_more() && (failed.is_some() || self.monitor.stop_point().is_err());
-            if !pending.batches.is_empty() && !is_cut_short {
+            if !pending.is_empty() && !is_cut_short {
                 let resume = pending.resume.clone();
                 self.flush(pending, epoch, report).await?;
                 rest = Rest::begin(environment, interval);
@@ -306,6 +311,7 @@ impl Follower<'_> {
             if let Some((resume, kept)) = resume {
                 (since.resume, since.kept) = (resume, kept);
             }
+            (self.tell)(FollowNews::UpToDate { at: environment.clock.now() });
             return Ok(());
         }
         (self.tell)(FollowNews::Captured { events, newest });
