@@ -26,14 +26,15 @@ pub(crate) use cut::ChunkCut;
 pub(crate) use look::{read, visit};
 
 use crate::error::ReadError;
+use crate::event_log::LogReader;
 use crate::monitor::{Monitor, Stopped};
 use crate::repository::Repository;
 use crate::restore::{self, RestoreError, RestoreOptions, RestorePlan, RestoreReport};
 use crate::selection::StreamSelection;
 use crate::source::SourceFile;
-use crate::streams::streams_in;
 use crate::target::Target;
 use cut::{CutError, Cutter};
+use filter::StreamKey;
 use find::{Finder, Found, Sought};
 use futures::stream::TryStreamExt as _;
 use icecore_format::Timestamp;
@@ -187,9 +188,7 @@ pub async fn plan(
         None => None,
     };
     if cut.is_none() && state.has_tail() {
-        let (chunks, all) = (state.chunks(repository).await?, StreamSelection::default());
-        let streams = streams_in(&chunks, &state.snapshot, &all).await?;
-        state.snapshot.counts.streams = streams.len() as u64;
+        state.snapshot.counts.streams = count_streams(repository, &state).await?;
     }
     let first_moved = cut.as_ref().and_then(|cut| cut.first_moved);
     let asked_time = match request.point {
@@ -207,6 +206,18 @@ pub async fn plan(
     let is_time = matches!(request.point, RecoveryPoint::Time(_) | RecoveryPoint::CommitTime(_));
     let is_exact = cut.as_ref().is_none_or(|cut| cut.left_out == 0) && !is_time;
     Ok(RecoverPlan { state, is_exact, before, newest, cut, distance: distance.max(0) })
+}
+
+/// How many streams the events of a state belong to.
+async fn count_streams(repository: &Repository, state: &State) -> Result<u64, ReadError> {
+    let reader = LogReader::new(state.chunks(repository).await?);
+    let (mut streams, all) = (HashSet::new(), StreamSelection::default());
+    let mut parts = std::pin::pin!(reader.parts(&state.log()));
+    while let Some(part) = parts.try_next().await? {
+        let entries = part.streams(&all).await?;
+        streams.extend(entries.iter().map(|entry| StreamKey::of(&entry.stream, 0)));
+    }
+    Ok(streams.len() as u64)
 }
 
 /// A point in the log of a state.

@@ -25,14 +25,10 @@ const WHAT_IT_IS: &str =
 /// What icecore asks to prove that nothing but what is new has changed: how many events there are and
 /// which, of all, of the new ones, and of those that may come again.
 const PROOF: &str = "\
-    SELECT count(*), sum(identity), \
-           count(*) FILTER (WHERE is_new), sum(identity) FILTER (WHERE is_new), \
-           count(*) FILTER (WHERE is_recent), sum(identity) FILTER (WHERE is_recent) \
-    FROM (SELECT uuid_hash_extended(event_id, hashint8extended(stream_version, \
-                     hashtextextended(stream_id, 0))) AS identity, \
-                 (xmin::text::bigint - 3000) & 4294967295 < 10 AS is_new, \
-                 false AS is_recent \
-          FROM eventcore_events) e";
+    SELECT count(*), sum(uuid_hash_extended(event_id, hashint8extended(stream_version, \
+               hashtextextended(stream_id, 0)))), \
+           min(ctid), (xmin::text::bigint - 3000) & 4294967295 < 10 AS is_new, false AS is_recent \
+    FROM eventcore_events GROUP BY is_new, is_recent";
 
 /// Where what a step took is told: the step, its command line, and the run.
 pub(super) type Record<'a> = &'a mut dyn FnMut(Step, String, Run);

@@ -157,9 +157,13 @@ impl Files {
     fn save(&self, snapshot: SnapshotId, kept: KeptLog) {
         let KeptLog { heads, tail, open, source } = kept;
         for segment in open.iter().filter(|segment| segment.is_new) {
-            self.write(&segment.subtree.id.to_string(), &*segment.plaintexts);
+            self.write(&segment.subtree.id.to_string(), &segment.plaintexts.encode());
         }
-        self.write(LOG, &LogFile { snapshot, heads, tail, source });
+        // Of a million streams this is much, and not needed in both forms at once.
+        let file = LogFile { snapshot, heads, tail, source };
+        let plaintext = file.encode();
+        drop(file);
+        self.write(LOG, &plaintext);
         let names = open.iter().map(|segment| segment.subtree.id.to_string());
         self.local.keep_only(&self.directory, &names.chain([LOG.to_owned()]).collect());
     }
@@ -173,10 +177,10 @@ impl Files {
         read.inspect_err(|error| tracing::info!(%error, name, "what was kept is not used")).ok()
     }
 
-    fn write<R: Record>(&self, name: &str, record: &R) {
+    fn write(&self, name: &str, plaintext: &[u8]) {
         let name = format!("{}/{name}", self.directory);
         let (kind, key) = (EnvelopeKind::Local, &self.keys.ledger_key);
-        let sealed = envelope::seal(kind, self.cipher, key, &name, &record.encode(), &*self.random);
+        let sealed = envelope::seal(kind, self.cipher, key, &name, plaintext, &*self.random);
         self.local.cache(&name, &sealed);
     }
 }

@@ -12,6 +12,10 @@ use icecore_format::record::DecodeError;
 use icecore_format::{ChunkId, ChunkKind};
 use std::collections::BTreeMap;
 
+/// Segments, or pages of one, that are read at the same time: each is a request where storage is far
+/// away, and work for another core where it is not.
+const READS_AHEAD: usize = 8;
+
 /// Reads an event log.
 #[derive(Clone)]
 pub(crate) struct LogReader {
@@ -90,20 +94,24 @@ impl LogReader {
     ) -> impl Stream<Item = Result<(Span, PartReader), ReadError>> + Send + use<> {
         // What is still to be gone through, the next at the end.
         let pending: Vec<Subtree> = root.peaks.iter().chain(&root.open).rev().copied().collect();
-        let reader = self.clone();
-        let segments = stream::try_unfold(pending, move |mut pending| {
-            let reader = reader.clone();
+        let (above, reader) = (self.clone(), self.clone());
+        let leaves = stream::try_unfold(pending, move |mut pending| {
+            let reader = above.clone();
             async move {
                 while let Some(subtree) = pending.pop() {
                     if subtree.height == 0 {
-                        let segment = reader.segment(subtree.id).await?;
-                        return Ok(Some(((subtree.span, segment), pending)));
+                        return Ok(Some((subtree, pending)));
                     }
                     pending.extend(reader.children(&subtree).await?.into_iter().rev());
                 }
                 Ok(None)
             }
         });
+        let segments = leaves.map_ok(move |leaf| {
+            let reader = reader.clone();
+            async move { Ok((leaf.span, reader.segment(leaf.id).await?)) }
+        });
+        let segments = segments.try_buffered(READS_AHEAD);
         let tail = (!root.tail.is_empty()).then(|| Ok((root.tail_span, self.tail(root))));
         segments.chain(stream::iter(tail))
     }
@@ -199,23 +207,28 @@ impl PartReader {
         wanted: &StreamSelection,
     ) -> Result<Vec<StreamEntry>, ReadError> {
         let mut streams = Vec::new();
-        for (index, page) in segment.directory.iter().enumerate() {
+        let directory = segment.directory.iter().enumerate();
+        let pages = directory.filter(|(index, page)| {
             let next = segment.directory.get(index + 1);
             let range = page.first_stream.as_str()..;
             let is_beyond = |stream: &str| {
                 !range.contains(&stream) || next.is_some_and(|next| stream >= &*next.first_stream)
             };
             // A page is skipped where every wanted stream is known by name and lies elsewhere.
-            if wanted.exact().is_some_and(|names| names.iter().all(|name| is_beyond(name))) {
-                continue;
-            }
-            let id = page.page;
-            let page = self.chunks.read(ChunkKind::StreamPage, id).await?;
-            let page = StreamPage::decode(&page)
-                .map_err(|source| ReadError::ChunkMalformed { id, source })?;
+            !wanted.exact().is_some_and(|names| names.iter().all(|name| is_beyond(name)))
+        });
+        let pages: Vec<ChunkId> = pages.map(|(_, page)| page.page).collect();
+        let reads = pages.into_iter().map(|id| self.page(id));
+        let mut pages = stream::iter(reads).buffered(READS_AHEAD);
+        while let Some(page) = pages.try_next().await? {
             streams.extend(page.streams.into_iter().filter(|entry| wanted.includes(&entry.stream)));
         }
         Ok(streams)
+    }
+
+    async fn page(&self, id: ChunkId) -> Result<StreamPage, ReadError> {
+        let page = self.chunks.read(ChunkKind::StreamPage, id).await?;
+        StreamPage::decode(&page).map_err(|source| ReadError::ChunkMalformed { id, source })
     }
 
     /// What the chunks have.

@@ -74,9 +74,9 @@ impl<'a> Capture<'a> {
     async fn look(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError> {
         let Self { source, request, environment, monitor, way } = self;
         let Way::Opening { reader, rest } = way else { return Ok(None) };
-        let begun = reader.take();
-        let is_continued = begun.is_some();
-        let mut open = if let Some(open) = begun {
+        let unfinished = reader.take();
+        let is_continued = unfinished.is_some();
+        let mut open = if let Some(open) = unfinished {
             open
         } else {
             wait(environment, monitor, *rest).await;

@@ -149,19 +149,23 @@ impl Cutter<'_> {
                 break (pass, looker.filter);
             }
         };
-        let streams: HashSet<u128> = pass
+        let included = pass
             .extents
             .included()
-            .filter(|(stream, first)| filter.last_of(*stream).is_none_or(|last| *first <= last))
-            .map(|(stream, _)| stream.stream)
-            .collect();
+            .filter(|(stream, first)| filter.last_of(*stream).is_none_or(|last| *first <= last));
+        let streams = if filter.ties.are_known() {
+            // One may have lived more than once.
+            included.map(|(stream, _)| stream.stream).collect::<HashSet<u128>>().len()
+        } else {
+            included.count()
+        };
         let mut tally = pass.tally;
         self.look_for_extremes(&filter, pass.unseen, &mut tally).await?;
         Ok(Cut {
             filter,
             parts: pass.parts,
             events: tally.events,
-            streams: streams.len() as u64,
+            streams: streams as u64,
             record_bytes: pass.record_bytes,
             left_out: tally.seen - tally.events,
             moved: tally.moved,

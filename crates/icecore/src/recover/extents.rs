@@ -1,11 +1,10 @@
 //! What is in and what is out of each stream, by versions: what tells where a stream has to be cut short.
 
-use super::filter::StreamKey;
-use std::collections::HashMap;
+use super::filter::{OfStreams, StreamKey};
 
 /// What was seen of all streams.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Extents(HashMap<StreamKey, Extent>);
+pub(crate) struct Extents(OfStreams<Extent>);
 
 /// What was seen of one stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use super::extents::Extents;
 use super::limit::Limit;
 use icecore_format::event::Event;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
 /// Members of events that tie them to others, by their names. What they mean only a kind of source
@@ -29,7 +30,7 @@ impl Ties {
 }
 
 /// A stream, or one lifetime of it, told from all others by 128 bits of a hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamKey {
     /// The stream's id.
     pub(crate) stream: u128,
@@ -40,6 +41,34 @@ impl StreamKey {
     /// A lifetime of a stream; 0 where it has one.
     pub(crate) fn of(stream: &str, lifetime: u32) -> Self {
         Self { stream: hash(stream.as_bytes()), lifetime }
+    }
+}
+
+impl Hash for StreamKey {
+    /// It is a hash, and nothing is gained by another.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.stream as u64 ^ u64::from(self.lifetime));
+    }
+}
+
+/// A map of streams.
+pub(crate) type OfStreams<T> = HashMap<StreamKey, T, BuildHasherDefault<AsItIs>>;
+
+/// Takes the last number for the hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys of streams are numbers");
     }
 }
 
@@ -57,7 +86,7 @@ pub(crate) struct Filter {
     pub(crate) asked: Option<(String, u64)>,
     pub(crate) ties: Ties,
     /// The last versions of streams that are cut short.
-    lasts: HashMap<StreamKey, u64>,
+    lasts: OfStreams<u64>,
     /// Transactions of which something is out.
     transactions: HashSet<u128>,
 }
@@ -75,7 +104,7 @@ pub(crate) enum Verdict {
 impl Filter {
     /// What is not beyond `limit`, and the version that was asked for with all before it.
     pub(crate) fn new(limit: Limit, asked: Option<(String, u64)>, ties: Ties) -> Self {
-        let (lasts, transactions) = (HashMap::new(), HashSet::new());
+        let (lasts, transactions) = (OfStreams::default(), HashSet::new());
         Self { limit, asked, ties, lasts, transactions }
     }
 

@@ -1,13 +1,10 @@
 //! What is new by the transactions that wrote it; see [`census`](super::super::census).
 
-use super::super::census::{self, Count, Transactions};
+use super::super::census::{self, Count, NONE, Transactions};
 use super::super::query::QueryError;
 use super::super::token::Known;
 use super::{Plan, Question, WhichRows};
 use icecore::source::{Proof, Reading, Whole};
-
-/// A condition that no row fulfils.
-const NONE: &str = "false";
 
 pub(super) async fn plan(question: &Question<'_>) -> Result<Plan, QueryError> {
     let Question { moment, layout, request, remembered, .. } = *question;
