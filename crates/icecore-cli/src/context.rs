@@ -9,7 +9,6 @@ use crate::location::Location;
 use crate::output::Output;
 use crate::password::{self, Password};
 use crate::progress::Watch;
-use icecore::environment::{SystemClock, SystemRandom, TokioExecutor};
 use icecore::layout::ObjectRole;
 use icecore::local::LocalState;
 use icecore::repository::OpenError;
@@ -93,14 +92,7 @@ impl Context {
 
 /// What the library is given, with this place for local state.
 pub(crate) fn environment(local: LocalState) -> Result<Environment, CommandError> {
-    let executor = TokioExecutor::new(0)
-        .map_err(|error| CommandError::Runtime(std::io::Error::other(error)))?;
-    Ok(Environment {
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        executor: Arc::new(executor),
-        local,
-    })
+    Environment::of_this_machine(local).map_err(CommandError::Runtime)
 }
 
 /// Whether there is a repository in `store`.

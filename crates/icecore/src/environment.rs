@@ -6,6 +6,7 @@ use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use icecore_format::{Random, Timestamp};
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,25 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// This machine: its clock, its randomness, the tokio runtime that this is called from, and a pool of
+    /// one thread per core.
+    ///
+    /// # Errors
+    ///
+    /// If the threads cannot be started.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn of_this_machine(local: LocalState) -> io::Result<Self> {
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            executor: Arc::new(TokioExecutor::new(0)?),
+            local,
+        })
+    }
+
     /// Runs `job` on the pool.
     ///
     /// # Panics
@@ -124,11 +144,12 @@ impl TokioExecutor {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub fn new(threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
+    pub fn new(threads: usize) -> io::Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("icecore-{index}"))
-            .build()?;
+            .build()
+            .map_err(io::Error::other)?;
         Ok(Self { runtime: tokio::runtime::Handle::current(), pool })
     }
 }

@@ -31,6 +31,9 @@ mod event_log;
 mod pipeline;
 mod storage;
 
+pub use async_trait::async_trait;
 pub use environment::Environment;
+pub use icecore_format as format;
+pub use icecore_store as store;
 pub use monitor::Monitor;
 pub use repository::Repository;

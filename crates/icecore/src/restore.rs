@@ -5,6 +5,8 @@
 
 mod copy;
 
+pub(crate) use copy::event_chunk;
+
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
 use crate::monitor::{Monitor, Stopped};

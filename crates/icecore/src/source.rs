@@ -5,7 +5,7 @@
 
 use crate::selection::StreamSelection;
 use async_trait::async_trait;
-use icecore_format::event::{Commit, FormKind, Template};
+use icecore_format::event::{Commit, Event, FormKind, Template};
 use std::time::Duration;
 
 /// Something that holds events.
@@ -259,6 +259,27 @@ pub struct EventBatch {
     /// Streams with an event that cannot be taken. Only those that the request names; the source
     /// can be opened again without them.
     pub defects: Vec<StreamDefect>,
+}
+
+impl EventBatch {
+    /// Appends an event of a source that keeps no form of its own, and its global position if the source
+    /// deals such.
+    ///
+    /// # Panics
+    ///
+    /// If the batch has a form: then each event has its own.
+    pub fn push(&mut self, event: &Event<'_>, position: Option<u64>) {
+        assert_eq!(self.forms.kind, FormKind::None, "events with a form are put together by hand");
+        let before = self.records.len();
+        event.encode_into(&mut self.records);
+        self.source_bytes += (self.records.len() - before) as u64;
+        // Positions are there for all events, or for none.
+        if position.is_some() || !self.positions.is_empty() {
+            self.positions.resize(self.record_ends.len(), None);
+            self.positions.push(position);
+        }
+        self.record_ends.push(self.records.len());
+    }
 }
 
 /// Consecutive events of a batch that one transaction wrote, or of which no transaction is known.

@@ -1,13 +1,18 @@
-//! Listing the streams of a snapshot.
+//! Looking into a snapshot: its streams, and their events.
 
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
-use crate::event_log::LogReader;
+use crate::event_log::{LogReader, PlacedChunk};
 use crate::repository::Repository;
+use crate::restore::event_chunk;
 use crate::selection::StreamSelection;
-use futures::stream::TryStreamExt as _;
+use crate::target::EventChunk;
+use futures::stream::{self, Stream, TryStreamExt as _};
 use icecore_format::snapshot::Snapshot;
 use std::collections::BTreeMap;
+
+/// Chunks of events that are read ahead of whoever takes them.
+const CHUNKS_AHEAD: usize = 4;
 
 /// What a snapshot has of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,30 @@ pub async fn streams(
     selection: &StreamSelection,
 ) -> Result<Vec<StreamSummary>, ReadError> {
     streams_in(&repository.chunks().await?, snapshot, selection).await
+}
+
+/// The events of these streams, in the order of the snapshot: chunks, one after the other, of which each
+/// gives its own with [`EventChunk::visit`].
+///
+/// A few chunks are read ahead, each of about 256 KiB and its large payloads. Dropping what is returned
+/// ends the reading.
+pub async fn events(
+    repository: &Repository,
+    snapshot: &Snapshot,
+    selection: &StreamSelection,
+) -> Result<impl Stream<Item = Result<EventChunk, ReadError>> + Send + use<>, ReadError> {
+    let chunks = repository.chunks().await?;
+    let (root, selection) = (snapshot.event_log.clone().unwrap_or_default(), selection.clone());
+    let wanted = selection.clone();
+    let in_parts = LogReader::new(chunks.clone()).placed_parts(&root).and_then(move |part| {
+        let wanted = wanted.clone();
+        async move { Ok(stream::iter(part.chunks_of(&wanted).await?.into_iter().map(Ok))) }
+    });
+    let read = move |placed: PlacedChunk| {
+        let (chunks, selection) = (chunks.clone(), selection.clone());
+        async move { event_chunk(&chunks, placed.chunk, &selection).await }
+    };
+    Ok(in_parts.try_flatten().map_ok(read).try_buffered(CHUNKS_AHEAD))
 }
 
 /// The same with a reader that may have read some of it already.

@@ -10,6 +10,7 @@ use crate::monitor::{Counter, Monitor};
 use crate::pipeline::Pipeline;
 use crate::recover::{ChunkCut, ChunkFilter, Cut, read, visit};
 use crate::repository::Repository;
+use crate::selection::StreamSelection;
 use crate::streams::StreamSummary;
 use crate::target::{Encoded, EventChunk, EventEncoder, EventWriter, RestoreEnd};
 use futures::stream::{self, Stream, TryStreamExt as _};
@@ -194,45 +195,47 @@ impl Copier {
     ) -> impl Future<Output = Result<(Encoded, u64), RestoreStep>> + Send + use<> {
         let copier = self.clone();
         async move {
-            let chunk = copier.read(chunk, filter).await?;
-            let Self { environment, encoder, .. } = copier;
+            let Self { environment, chunks, encoder, options } = copier;
+            let RestoreOptions { streams, rename, .. } = options;
+            let chunk = event_chunk(&chunks, chunk, &streams).await?;
+            let chunk = EventChunk { filter, rename, ..chunk };
             let record_bytes = chunk.records.len() as u64;
             let encoded = environment.compute(move || encoder.encode(&chunk)).await?;
             Ok((encoded, record_bytes))
         }
     }
+}
 
-    async fn read(
-        &self,
-        chunk: SegmentChunk,
-        filter: Option<ChunkFilter>,
-    ) -> Result<EventChunk, ReadError> {
-        let malformed = |id| move |source| ReadError::ChunkMalformed { id, source };
-        let read_beside = async {
-            match chunk.beside {
-                Some(id) => {
-                    let bytes = self.chunks.read(ChunkKind::Beside, id).await?;
-                    Beside::decode(&bytes, chunk.events).map(Some).map_err(malformed(id))
-                }
-                None => Ok(None),
+/// Reads a chunk, with what stands beside it and its large payloads.
+pub(crate) async fn event_chunk(
+    chunks: &ChunkReader,
+    chunk: SegmentChunk,
+    streams: &StreamSelection,
+) -> Result<EventChunk, ReadError> {
+    let malformed = |id| move |source| ReadError::ChunkMalformed { id, source };
+    let read_beside = async {
+        match chunk.beside {
+            Some(id) => {
+                let bytes = chunks.read(ChunkKind::Beside, id).await?;
+                Beside::decode(&bytes, chunk.events).map(Some).map_err(malformed(id))
             }
-        };
-        let (records, beside) =
-            futures::try_join!(self.chunks.read(ChunkKind::Events, chunk.records), read_beside)?;
-        let payloads =
-            payloads_of(&records, &self.options.streams).map_err(malformed(chunk.records))?;
-        let mut payload_chunks = HashMap::new();
-        for id in payloads {
-            payload_chunks.insert(id, self.chunks.read(ChunkKind::Data, id).await?);
+            None => Ok(None),
         }
-        Ok(EventChunk {
-            records,
-            beside,
-            first_position: chunk.position,
-            payload_chunks,
-            streams: self.options.streams.clone(),
-            filter,
-            rename: self.options.rename.clone(),
-        })
+    };
+    let (records, beside) =
+        futures::try_join!(chunks.read(ChunkKind::Events, chunk.records), read_beside)?;
+    let payloads = payloads_of(&records, streams).map_err(malformed(chunk.records))?;
+    let mut payload_chunks = HashMap::new();
+    for id in payloads {
+        payload_chunks.insert(id, chunks.read(ChunkKind::Data, id).await?);
     }
+    Ok(EventChunk {
+        records,
+        beside,
+        first_position: chunk.position,
+        payload_chunks,
+        streams: streams.clone(),
+        filter: None,
+        rename: None,
+    })
 }
