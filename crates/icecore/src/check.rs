@@ -63,7 +63,7 @@ pub enum CheckError {
     Stopped(#[from] Stopped),
 }
 
-/// Checks a repository. Writes nothing.
+/// Checks a repository. Writes nothing, and may be dropped at any moment.
 pub async fn check(
     repository: &Repository,
     options: &CheckOptions,

@@ -156,6 +156,8 @@ pub enum FollowError {
 /// Captures what `source` gets, until the monitor is asked to stop.
 ///
 /// Failures of the source and of storage are waited out; they are told by `tell`, as is all else.
+///
+/// May be dropped at any moment: whoever follows next on this machine goes on from what was flushed.
 pub async fn follow(
     repository: &Repository,
     source: &dyn Source,

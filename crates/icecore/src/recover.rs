@@ -127,7 +127,7 @@ impl From<CutError> for RecoverError {
 /// Recovers a source to a point, into `target`.
 ///
 /// Ends complete, or says exactly what is at the target. What the options say of streams and of a cut
-/// is replaced by what is asked for here.
+/// is replaced by what is asked for here. May be dropped at any moment, as [`restore::restore`] may.
 pub async fn recover(
     repository: &Repository,
     request: &RecoverRequest,

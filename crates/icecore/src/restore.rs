@@ -178,7 +178,8 @@ pub(crate) async fn plan_with(
 
 /// Restores `snapshot`, or the streams of it that the options choose, into `target`.
 ///
-/// Ends complete, or says exactly what is at the target.
+/// Ends complete, or says exactly what is at the target. May be dropped at any moment: the target is as it
+/// was, or, at the very end, complete.
 pub async fn restore(
     repository: &Repository,
     snapshot: &Snapshot,
