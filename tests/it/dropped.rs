@@ -11,7 +11,6 @@ use icecore_tests::{Host, assert_clean, lines, ndjson_source};
 use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::io::Write as _;
-use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ const EVENTS: u64 = 3_000;
 
 /// Polls a future so often and then drops it; its output if it had ended by then.
 async fn polled<F: Future>(times: usize, future: F) -> Option<F::Output> {
-    let (mut future, mut polls) = (pin!(future), 0);
+    let (mut future, mut polls) = (std::pin::pin!(future), 0);
     poll_fn(|context| {
         if polls == times {
             return Poll::Ready(None);
@@ -49,7 +48,8 @@ async fn a_backup_is_committed_or_not_and_the_repository_goes_on() {
     let mut dropped = 0;
     for polls in more_and_more() {
         let monitor = Monitor::default();
-        let ended = polled(polls, backup(&repository, &source, &options, &monitor)).await;
+        let backup = Box::pin(backup(&repository, &source, &options, &monitor));
+        let ended = polled(polls, backup).await;
         assert_clean(&host.check(&repository).await);
         if let Some(report) = ended {
             assert_eq!(report.unwrap().snapshot.counts.events, EVENTS);
@@ -109,7 +109,7 @@ async fn a_follower_skips_nothing_and_doubles_nothing() {
     let (mut events, mut dropped) = (20, 0);
     for polls in more_and_more().take_while(|polls| *polls < 300) {
         let monitor = Monitor::default();
-        let following = follow(&repository, &source, &options, &monitor, &|_| ());
+        let following = Box::pin(follow(&repository, &source, &options, &monitor, &|_| ()));
         assert!(polled(polls, following).await.is_none(), "nobody asked it to stop");
         let mut file = File::options().append(true).open(&path).unwrap();
         file.write_all(lines(events..events + 3).as_bytes()).unwrap();

@@ -15,4 +15,5 @@ mod postgres;
 mod postgres_restore;
 mod recover;
 mod round_trip;
+mod rounds;
 mod tidy;

@@ -9,6 +9,7 @@ pub mod hooked_source;
 pub mod host;
 pub mod lines;
 pub mod random;
+pub mod rounds;
 pub mod tail;
 
 pub use expected::{Expected, assert_clean};

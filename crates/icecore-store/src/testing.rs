@@ -10,6 +10,7 @@ pub mod conformance;
 mod crashing;
 mod fault;
 mod faulty;
+mod gated;
 mod recording;
 mod stale_listing;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 pub use crashing::{CrashingStore, Interrupted};
 pub use fault::{Effect, Matcher};
 pub use faulty::FaultyStore;
+pub use gated::GatedStore;
 pub use recording::{RecordingStore, Request};
 pub use stale_listing::StaleListingStore;
 

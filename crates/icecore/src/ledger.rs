@@ -7,6 +7,7 @@
 
 mod append;
 pub(crate) mod checkpoint;
+mod foresight;
 mod forward;
 mod ranges;
 pub mod replay;
@@ -15,13 +16,17 @@ mod tests;
 mod witness;
 
 pub use append::{AppendError, Appended, Prefix};
+pub(crate) use foresight::Foresight;
 pub(crate) use ranges::runs;
 pub use ranges::{covers, has};
 pub use witness::WitnessFinding;
 
+use crate::error::ReadError;
+use forward::Found;
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::{Hash, KeyId, Random};
 use icecore_store::Store;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::environment::Clock;
@@ -40,6 +45,8 @@ pub struct Ledger {
     is_end_probed: bool,
     alarms: Vec<Alarm>,
     since_checkpoint: Growth,
+    /// What is stored under numbers, as of when the ledger was opened: for the first reading alone.
+    foreseen: BTreeMap<u64, Result<Found, ReadError>>,
 }
 
 /// What a ledger is read and appended with.
@@ -143,6 +150,7 @@ impl Ledger {
             is_end_probed: false,
             alarms: Vec::new(),
             since_checkpoint,
+            foreseen: BTreeMap::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 //! number and in bytes, so that memory does not grow with the source or with its largest payload.
 
 use futures::future::BoxFuture;
-use futures::stream::{FuturesOrdered, StreamExt as _};
+use futures::stream::{self, FuturesOrdered, Stream, StreamExt as _, TryStreamExt as _};
 use std::future::Future;
 
 /// Bytes that pieces of work may hold together before no more is begun, in bytes; one piece alone
@@ -40,6 +40,31 @@ impl<T: Send + 'static> Pipeline<T> {
         self.bytes -= bytes;
         Some(result)
     }
+}
+
+/// The results of work, in order; of each piece there is told how many bytes it holds.
+pub(crate) fn results<T, E, F>(
+    work: impl Stream<Item = Result<(u64, F), E>> + Send,
+    pieces_max: usize,
+) -> impl Stream<Item = Result<T, E>> + Send
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    F: Future<Output = Result<T, E>> + Send + 'static,
+{
+    let begun = (Some(Box::pin(work)), Pipeline::new(pieces_max));
+    stream::try_unfold(begun, |(mut work, mut pipeline)| async move {
+        while let Some(more) = &mut work
+            && !pipeline.is_full()
+        {
+            match more.try_next().await? {
+                Some((bytes, piece)) => pipeline.begin(bytes, piece),
+                None => work = None,
+            }
+        }
+        let Some(result) = pipeline.next().await else { return Ok(None) };
+        Ok(Some((result?, (work, pipeline))))
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
 use crate::event_log::{LogReader, PlacedChunk};
+use crate::pipeline;
 use crate::repository::Repository;
 use crate::restore::event_chunk;
 use crate::selection::StreamSelection;
@@ -12,7 +13,7 @@ use icecore_format::snapshot::Snapshot;
 use std::collections::BTreeMap;
 
 /// Chunks of events that are read ahead of whoever takes them.
-const CHUNKS_AHEAD: usize = 4;
+const CHUNKS_AHEAD: usize = 16;
 
 /// What a snapshot has of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +40,8 @@ pub async fn streams(
 /// The events of these streams, in the order of the snapshot: chunks, one after the other, of which each
 /// gives its own with [`EventChunk::visit`].
 ///
-/// A few chunks are read ahead, each of about 256 KiB and its large payloads. Dropping what is returned
-/// ends the reading.
+/// Some chunks are read ahead, of about 256 KiB each; fewer where payloads are large. Dropping what is
+/// returned ends the reading.
 pub async fn events(
     repository: &Repository,
     snapshot: &Snapshot,
@@ -53,11 +54,12 @@ pub async fn events(
         let wanted = wanted.clone();
         async move { Ok(stream::iter(part.chunks_of(&wanted).await?.into_iter().map(Ok))) }
     });
-    let read = move |placed: PlacedChunk| {
+    let read = move |PlacedChunk { chunk, .. }: PlacedChunk| {
         let (chunks, selection) = (chunks.clone(), selection.clone());
-        async move { event_chunk(&chunks, placed.chunk, &selection).await }
+        let bytes = u64::from(chunk.record_bytes) + chunk.payload_bytes;
+        (bytes, async move { event_chunk(&chunks, chunk, &selection).await })
     };
-    Ok(in_parts.try_flatten().map_ok(read).try_buffered(CHUNKS_AHEAD))
+    Ok(pipeline::results(in_parts.try_flatten().map_ok(read), CHUNKS_AHEAD))
 }
 
 /// The same with a reader that may have read some of it already.

@@ -1,13 +1,14 @@
 //! Checkpoints: written now and then, so that opening does not read every entry there ever was.
 
-use super::{Growth, Ledger, LedgerContext};
+use super::{Foresight, Growth, Ledger, LedgerContext};
 use crate::error::ReadError;
 use crate::layout::ObjectRole;
 use crate::storage;
+use bytes::Bytes;
 use icecore_format::checkpoint;
 use icecore_format::envelope::{self, EnvelopeKind};
 use icecore_format::limits::CHECKPOINT_BYTES_MAX;
-use icecore_store::{Content, StoreError};
+use icecore_store::{Content, ObjectInfo, ObjectName, StoreError};
 
 /// Entries between two checkpoints, at least.
 const ENTRIES_MIN: u64 = 64;
@@ -24,8 +25,14 @@ impl Ledger {
     ///
     /// A checkpoint counts if the founder signed it, or the key that reads it: a stolen writer's
     /// key could sign one that says anything. Others are not even read.
-    pub(crate) async fn open(context: LedgerContext) -> Result<Self, ReadError> {
-        Self::open_before(context, u64::MAX).await
+    pub(crate) async fn open(
+        context: LedgerContext,
+        foresight: Foresight,
+    ) -> Result<Self, ReadError> {
+        let Foresight { checkpoints, newest, entries } = foresight;
+        let mut ledger = Self::open_among(context, u64::MAX, checkpoints, newest).await?;
+        ledger.foreseen = entries;
+        Ok(ledger)
     }
 
     /// Opens the ledger at a checkpoint of entry `next_max` or one before it, or at its beginning.
@@ -35,6 +42,16 @@ impl Ledger {
     ) -> Result<Self, ReadError> {
         let prefix = ObjectRole::CHECKPOINT_PREFIX;
         let listed = storage::list(&*context.store, prefix).await?;
+        Self::open_among(context, next_max, listed, None).await
+    }
+
+    /// The same, where these checkpoints are, and one of them was read already.
+    async fn open_among(
+        context: LedgerContext,
+        next_max: u64,
+        listed: Vec<ObjectInfo>,
+        mut read_before: Option<(ObjectName, Result<Bytes, StoreError>)>,
+    ) -> Result<Self, ReadError> {
         let trusted = [context.keys.founder.id(), context.keys.signing.verifying_key().id()];
         for object in listed.iter().rev() {
             let Some(role @ ObjectRole::Checkpoint(number, author)) = ObjectRole::of(&object.name)
@@ -44,7 +61,11 @@ impl Ledger {
             if number > next_max || !trusted.contains(&author) {
                 continue;
             }
-            match read(&context, role).await {
+            let bytes = match read_before.take_if(|(name, _)| *name == object.name) {
+                Some((_, bytes)) => bytes,
+                None => fetch(&context, &object.name).await,
+            };
+            match decode(&context, role, bytes) {
                 Ok((state, bytes)) if state.next == number => {
                     let growth = Growth { checkpoint_bytes: bytes, ..Growth::default() };
                     return Ok(Self::at(context, state, growth));
@@ -91,8 +112,20 @@ pub(crate) async fn read(
     context: &LedgerContext,
     role: ObjectRole,
 ) -> Result<(checkpoint::LedgerState, u64), ReadError> {
-    let name = role.object_name();
-    let bytes = storage::get(&*context.store, &name, CHECKPOINT_BYTES_MAX as u64).await?;
+    let bytes = fetch(context, &role.object_name()).await;
+    decode(context, role, bytes)
+}
+
+async fn fetch(context: &LedgerContext, name: &ObjectName) -> Result<Bytes, StoreError> {
+    storage::get(&*context.store, name, CHECKPOINT_BYTES_MAX as u64).await
+}
+
+fn decode(
+    context: &LedgerContext,
+    role: ObjectRole,
+    bytes: Result<Bytes, StoreError>,
+) -> Result<(checkpoint::LedgerState, u64), ReadError> {
+    let (name, bytes) = (role.object_name(), bytes?);
     let keys = &context.keys;
     let own = keys.signing.verifying_key();
     let state = envelope::open(EnvelopeKind::Checkpoint, &keys.ledger_key, name.as_str(), &bytes)

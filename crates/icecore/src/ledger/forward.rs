@@ -1,7 +1,6 @@
 //! Reading the ledger forward, to the first number that is free.
 //!
-//! Nothing relies on listings: numbers are read one after the other, more and more at a time while
-//! there is more to read.
+//! Nothing relies on listings: numbers are read in order, many at a time while there is more to read.
 //!
 //! Specification: docs/concurrency.md, "Reading forward".
 
@@ -18,9 +17,9 @@ use icecore_format::envelope::{self, EnvelopeKind};
 use icecore_format::ledger::{Entry, LedgerObject, SignedEntry, chain};
 use icecore_format::limits::LEDGER_OBJECT_BYTES_MAX;
 use icecore_format::{DecodeError, Hash, Role};
-use icecore_store::StoreErrorKind;
+use icecore_store::{Store, StoreErrorKind};
 
-/// Most objects that are asked for at once.
+/// Objects that are asked for at once, at most and when the end is first looked for.
 const READ_AHEAD_MAX: u64 = 32;
 
 /// Bytes that stand in the chain for an object that is larger than any of ours: its first ones.
@@ -70,12 +69,21 @@ impl Ledger {
         // An entry that was lost looks like the end. So the first time that the end is found, one
         // number beyond it is asked for too: true entries there mean that it is none.
         let ahead_min = if self.is_end_probed { 1 } else { 2 };
-        let mut ahead = ahead_min;
+        // What was foreseen counts for this reading alone: later there may be more.
+        let mut foreseen = std::mem::take(&mut self.foreseen);
+        let mut ahead = (foreseen.len() as u64).max(ahead_min);
         'more: loop {
             // Objects with several entries are rare, so the next numbers are guessed to be objects
             // of one entry; a wrong guess costs a request and is not used.
             let numbers = self.state.next..self.state.next + ahead;
-            let fetched = join_all(numbers.clone().map(|number| self.fetch(number))).await;
+            let fetched = numbers.clone().map(|number| (number, foreseen.remove(&number)));
+            let fetched: Vec<_> = fetched.collect();
+            let fetched =
+                join_all(fetched.into_iter().map(async |(number, foreseen)| match foreseen {
+                    Some(found) => found,
+                    None => self.fetch(number).await,
+                }));
+            let fetched = fetched.await;
             let mut objects = numbers.zip(fetched);
             while let Some((number, found)) = objects.next() {
                 if number != self.state.next {
@@ -102,24 +110,12 @@ impl Ledger {
                 self.is_end_probed = true;
                 return Ok(());
             }
-            ahead = (ahead * 2).min(READ_AHEAD_MAX);
+            ahead = (ahead * 4).min(READ_AHEAD_MAX);
         }
     }
 
     pub(super) async fn fetch(&self, number: u64) -> Result<Found, ReadError> {
-        let name = ObjectRole::Ledger(number).object_name();
-        let store = &*self.context.store;
-        match storage::get(store, &name, LEDGER_OBJECT_BYTES_MAX as u64).await {
-            Ok(bytes) => Ok(Found::Object(bytes)),
-            Err(error) => match error.kind() {
-                StoreErrorKind::NotFound => Ok(Found::Free),
-                StoreErrorKind::TooLarge => {
-                    let range = 0..OVERSIZED_BYTES_CHAINED;
-                    Ok(Found::Oversized(storage::get_range(store, &name, range).await?))
-                }
-                _ => Err(error.into()),
-            },
-        }
+        fetch(&*self.context.store, number).await
     }
 
     /// Applies one object: its items, or the object itself as one void item if it is not ours.
@@ -231,6 +227,22 @@ impl Ledger {
         self.state.next += 1;
         self.state.head = head;
         self.since_checkpoint.entries += 1;
+    }
+}
+
+/// What is stored under a number.
+pub(super) async fn fetch(store: &dyn Store, number: u64) -> Result<Found, ReadError> {
+    let name = ObjectRole::Ledger(number).object_name();
+    match storage::get(store, &name, LEDGER_OBJECT_BYTES_MAX as u64).await {
+        Ok(bytes) => Ok(Found::Object(bytes)),
+        Err(error) => match error.kind() {
+            StoreErrorKind::NotFound => Ok(Found::Free),
+            StoreErrorKind::TooLarge => {
+                let range = 0..OVERSIZED_BYTES_CHAINED;
+                Ok(Found::Oversized(storage::get_range(store, &name, range).await?))
+            }
+            _ => Err(error.into()),
+        },
     }
 }
 

@@ -10,6 +10,7 @@ mod invariants;
 
 mod replay;
 
+use super::Foresight;
 use super::{Appended, Ledger, LedgerContext, LoggedContent};
 use crate::environment::Clock;
 use crate::layout::ObjectRole;
@@ -71,7 +72,8 @@ fn shared(store: &MemoryStore) -> Arc<dyn Store> {
 
 /// A ledger as a new process opens it.
 async fn open(store: Arc<dyn Store>, keys: &Arc<KeySet>) -> Ledger {
-    let mut ledger = Ledger::open(context(store, keys)).await.unwrap();
+    let foresight = Foresight::look(&*store).await.unwrap();
+    let mut ledger = Ledger::open(context(store, keys), foresight).await.unwrap();
     ledger.read_forward(None).await.unwrap();
     ledger
 }

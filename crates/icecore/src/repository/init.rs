@@ -3,6 +3,7 @@
 use super::{OpenError, Repository};
 use crate::environment::Environment;
 use crate::layout::ObjectRole;
+use crate::ledger::Foresight;
 use crate::storage::{self, Put};
 use icecore_format::cipher::Cipher;
 use icecore_format::config::Config;
@@ -115,6 +116,8 @@ impl Repository {
                 return Err(InitError::Exists { place });
             }
         }
-        Ok(Self::open_with_keys(store, environment, config, Arc::new(keys)).await?)
+        // Nothing is there yet.
+        let foresight = Foresight::default();
+        Ok(Self::open_with_keys(store, environment, config, Arc::new(keys), foresight).await?)
     }
 }

@@ -5,19 +5,23 @@ use crate::environment::Environment;
 use crate::error::ReadError;
 use crate::index::{Index, RunReader};
 use crate::layout::ObjectRole;
-use crate::ledger::Ledger;
+use crate::ledger::{Foresight, Ledger};
 use crate::storage;
 use futures::lock::Mutex;
-use icecore_format::DecodeError;
+use futures::stream::{self, StreamExt as _};
+use futures::try_join;
 use icecore_format::config::Config;
 use icecore_format::keys::KeySet;
 use icecore_format::keys::slot::KeySlot;
 use icecore_format::limits::{CONFIG_BYTES_MAX, KEY_SLOT_BYTES_MAX};
-use icecore_store::{Store, StoreErrorKind};
+use icecore_format::{DecodeError, KeyId};
+use icecore_store::{ObjectName, Store, StoreErrorKind};
 use std::sync::Arc;
 
 /// Most key slots that a password is tried on: each costs an Argon2id.
 const SLOTS_MAX: usize = 64;
+/// Key slots that are read at once.
+const SLOTS_AHEAD: usize = 16;
 
 /// A repository that was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +57,20 @@ impl Repository {
         environment: Environment,
         password: &[u8],
     ) -> Result<Self, OpenError> {
-        let config = read_config(&*store).await?;
-        let keys = find_keys(&*store, &environment, &config, password).await?;
-        if keys.config != config.hash() {
-            return Err(OpenError::ConfigReplaced);
-        }
-        Self::open_with_keys(store, environment, config, Arc::new(keys)).await
+        // All that can be asked for without a key is, at the same time.
+        let config_and_keys = async {
+            let slots = async { Ok(read_slots(&*store).await) };
+            let (config, slots) = try_join!(read_config(&*store), slots)?;
+            let keys = find_keys(slots?, &environment, &config, password).await?;
+            if keys.config != config.hash() {
+                return Err(OpenError::ConfigReplaced);
+            }
+            Ok((config, keys))
+        };
+        let foresight = async { Ok(Foresight::look(&*store).await) };
+        let ((config, keys), foresight) = try_join!(config_and_keys, foresight)?;
+        let foresight = foresight.map_err(ReadError::from)?;
+        Self::open_with_keys(store, environment, config, Arc::new(keys), foresight).await
     }
 
     /// Opens a repository with keys from a slot of it.
@@ -67,10 +79,11 @@ impl Repository {
         environment: Environment,
         config: Config,
         keys: Arc<KeySet>,
+        foresight: Foresight,
     ) -> Result<Self, OpenError> {
         let local = environment.local.of(config.repository);
         let context = ledger_context(&store, &environment, &keys, &config);
-        let ledger = Mutex::new(Ledger::open(context).await?);
+        let ledger = Mutex::new(Ledger::open(context, foresight).await?);
         let reader = RunReader {
             store: store.clone(),
             keys: keys.clone(),
@@ -95,20 +108,33 @@ async fn read_config(store: &dyn Store) -> Result<Config, OpenError> {
     }
 }
 
+/// A key slot by the name that it has.
+type NamedSlot = (ObjectName, KeyId, Result<KeySlot, ReadError>);
+
+async fn read_slots(store: &dyn Store) -> Result<Vec<NamedSlot>, ReadError> {
+    let listed = storage::list(store, ObjectRole::KEYS_PREFIX).await?;
+    let slots = listed.into_iter().filter_map(|object| match ObjectRole::of(&object.name) {
+        Some(ObjectRole::KeySlot(id)) => Some((object.name, id)),
+        _ => None,
+    });
+    let reads = slots.map(|(name, id)| async move {
+        let slot = match storage::get(store, &name, KEY_SLOT_BYTES_MAX as u64).await {
+            Ok(bytes) => KeySlot::decode(&bytes).map_err(ReadError::damaged(name.clone())),
+            Err(error) => Err(error.into()),
+        };
+        (name, id, slot)
+    });
+    Ok(stream::iter(reads).buffered(SLOTS_AHEAD).collect().await)
+}
+
 async fn find_keys(
-    store: &dyn Store,
+    slots: Vec<NamedSlot>,
     environment: &Environment,
     config: &Config,
     password: &[u8],
 ) -> Result<KeySet, OpenError> {
-    let listed = storage::list(store, ObjectRole::KEYS_PREFIX).await.map_err(ReadError::from)?;
     let (mut readable, mut problem) = (0, None);
-    for object in listed {
-        let Some(ObjectRole::KeySlot(id)) = ObjectRole::of(&object.name) else { continue };
-        let slot = match storage::get(store, &object.name, KEY_SLOT_BYTES_MAX as u64).await {
-            Ok(bytes) => KeySlot::decode(&bytes).map_err(ReadError::damaged(object.name.clone())),
-            Err(error) => Err(error.into()),
-        };
+    for (name, id, slot) in slots {
         let slot = match slot {
             Ok(slot) => slot,
             Err(error) => {
@@ -127,7 +153,7 @@ async fn find_keys(
         match opened {
             Ok(Some(keys)) => return Ok(keys),
             Ok(None) => {}
-            Err(error) => problem = Some(ReadError::damaged(object.name)(error)),
+            Err(error) => problem = Some(ReadError::damaged(name)(error)),
         }
     }
     // A slot that cannot be read may be the one that this password opens.
