@@ -16,6 +16,7 @@ use icecore_tests::lines::{large_line, lines_of};
 use icecore_tests::{Expected, Host, PASSWORD, lines};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 /// A repository whose requests are recorded, and the machine that made it.
 async fn recorded(host: &Host) -> (Arc<RecordingStore>, Repository) {
@@ -225,6 +226,10 @@ struct RushingClock(AtomicI64);
 impl Clock for RushingClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.fetch_add(61_000_000_000, Ordering::Relaxed))
+    }
+
+    fn passed(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

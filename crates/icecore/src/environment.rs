@@ -7,15 +7,18 @@ use futures::future::BoxFuture;
 use icecore_format::{Random, Timestamp};
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use crate::local::LocalState;
 
 /// Tells the time. Nothing that keeps data safe depends on what it says.
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// The time now. It may be set, and then jumps.
     fn now(&self) -> Timestamp;
+
+    /// What has passed since some moment: whatever the time is set to, it neither jumps nor goes back.
+    fn passed(&self) -> Duration;
 }
 
 /// Runs what is to go on beside the caller.
@@ -114,6 +117,11 @@ impl Clock for SystemClock {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |duration| duration.as_nanos() as i64);
         Timestamp(since_1970)
+    }
+
+    fn passed(&self) -> Duration {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGAN.elapsed()
     }
 }
 

@@ -20,7 +20,7 @@ pub use cut::Cut;
 pub use filter::{ChunkFilter, Ties};
 pub use mark::EventMark;
 pub use point::{PointError, RecoveryPoint};
-pub use state::{State, StatesError, states, with_tail};
+pub use state::{State, StatesError, states, with_tails};
 
 pub(crate) use cut::ChunkCut;
 pub(crate) use look::{read, visit};
@@ -75,7 +75,7 @@ pub struct RecoverPlan {
 }
 
 impl RecoverPlan {
-    /// Whether events that the state before had are gone or changed in the one that is cut.
+    /// Whether events that the state before had are gone or changed in the one that is cut, or may be.
     pub fn is_rewritten(&self) -> bool {
         self.before.as_ref().is_some_and(|before| before.epoch() != self.state.epoch())
     }
@@ -136,9 +136,9 @@ pub async fn recover(
     monitor: &Monitor,
 ) -> Result<RecoverReport, RecoverError> {
     let clock = &repository.environment.clock;
-    let began = clock.now();
+    let began = clock.passed();
     let plan = plan(repository, request, monitor).await?;
-    let resolve_nanoseconds = clock.now().0.saturating_sub(began.0);
+    let resolve_nanoseconds = clock.passed().saturating_sub(began).as_nanos() as i64;
     let options = plan.restore_options(request, options);
     let snapshot = &plan.state.snapshot;
     let chunks = plan.state.chunks(repository).await?;
@@ -295,7 +295,7 @@ fn of_commit_time(states: &[State], last: &State, time: Timestamp) -> Result<usi
 
 fn too_late(states: &[State], last: &State) -> PointError {
     let newest = last.moment();
-    match states.iter().find_map(State::gap) {
+    match states.iter().rev().find_map(State::gap) {
         Some(gap) => PointError::Gap { newest, gap: Box::new(gap.clone()) },
         None => PointError::TimeTooLate { newest },
     }
@@ -342,11 +342,8 @@ async fn finder<'a>(
     sought: Sought,
     monitor: &'a Monitor,
 ) -> Result<Finder<'a>, ReadError> {
-    // Of several states one at most has a tail.
-    let chunks = match states.iter().find(|state| state.has_tail()) {
-        Some(state) => state.chunks(repository).await?,
-        None => repository.chunks().await?,
-    };
+    let of_all = repository.chunks().await?;
+    let chunks = states.iter().map(|state| state.chunks_after(of_all.clone())).collect();
     let environment = &repository.environment;
     Ok(Finder { environment, chunks, monitor, sought, without: HashSet::new() })
 }

@@ -229,7 +229,7 @@ pub(crate) async fn restore_with(
         streams -= 1;
     }
     let clock = &repository.environment.clock;
-    let began = clock.now();
+    let began = clock.passed();
     let copied = copy(repository, chunks, snapshot, &mut *writer, options, monitor).await;
     let end = match copied {
         Ok((restored, end)) if restored == events => end,
@@ -241,7 +241,7 @@ pub(crate) async fn restore_with(
             return Err(RestoreError { step, outcome: Some(writer.abandon().await) });
         }
     };
-    let copied = clock.now();
+    let copied = clock.passed();
     let completing = monitor.task("completing and verifying");
     let written = writer.finish(end).await?;
     drop(completing);
@@ -254,8 +254,8 @@ pub(crate) async fn restore_with(
         streams_restored: streams,
         streams: outcomes,
         written,
-        copy_nanoseconds: copied.0.saturating_sub(began.0),
-        complete_nanoseconds: clock.now().0.saturating_sub(copied.0),
+        copy_nanoseconds: copied.saturating_sub(began).as_nanos() as i64,
+        complete_nanoseconds: clock.passed().saturating_sub(copied).as_nanos() as i64,
     })
 }
 

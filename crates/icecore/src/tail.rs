@@ -25,5 +25,5 @@ pub use open::OpenError;
 pub(crate) use open::{Request, StartsAt, open};
 pub(crate) use reader::EpochReader;
 pub(crate) use scan::{Scanned, scan};
-pub(crate) use standing::{chain, complete, find};
+pub(crate) use standing::{Chain, chain, complete, find, needed};
 pub(crate) use writer::{FlushError, TailWriter};

@@ -4,7 +4,7 @@
 use crate::error::ReadError;
 use crate::recover::State;
 use crate::repository::Repository;
-use crate::tail::{self, EpochReader, Scanned};
+use crate::tail::{self, Chain, EpochReader, Scanned};
 use futures::stream::StreamExt as _;
 use icecore_format::checkpoint::EpochState;
 use icecore_format::event_log::Span;
@@ -16,11 +16,13 @@ use icecore_format::{SnapshotId, Timestamp};
 pub struct Timeline {
     /// Its snapshots, oldest first.
     pub states: Vec<State>,
+    /// Tails that the source could not be gone on from, oldest first: their events may be in no snapshot.
+    pub ended: Vec<TailTimeline>,
     /// Its tail, if it was ever followed.
     pub tail: Option<TailTimeline>,
 }
 
-/// The tail of a source since the newest snapshot that an epoch of it starts at.
+/// The tail of a source from a snapshot that an epoch of it starts at to before the next such one.
 #[derive(Clone, Debug)]
 pub struct TailTimeline {
     /// The snapshot that it starts at.
@@ -71,9 +73,20 @@ pub async fn timeline(
     let ledger = repository.state().await;
     let source = states.last().map(|state| state.snapshot.followed());
     let tail = source.and_then(|source| tail::find(&ledger, &source));
-    let Some((base, chain)) = tail.and_then(tail::chain) else {
-        return Ok(Timeline { states, tail: None });
-    };
+    let mut tails = Vec::new();
+    for chain in tail.map(|tail| tail::needed(&ledger, tail)).unwrap_or_default() {
+        tails.push(tail_timeline(repository, &states, chain, read).await?);
+    }
+    let tail = tails.pop();
+    Ok(Timeline { states, ended: tails, tail })
+}
+
+async fn tail_timeline(
+    repository: &Repository,
+    states: &[State],
+    (base, chain): Chain<'_>,
+    read: bool,
+) -> Result<TailTimeline, ReadError> {
     let mut found = TailTimeline {
         base,
         epochs: Vec::new(),
@@ -108,7 +121,7 @@ pub async fn timeline(
             gaps,
         });
     }
-    Ok(Timeline { states, tail: Some(found) })
+    Ok(found)
 }
 
 /// How many objects of an epoch count, and what is wrong with some.

@@ -3,7 +3,7 @@
 use super::*;
 use icecore::recover::{
     PointError, RecoverError, RecoverReport, RecoverRequest, RecoveryPoint, Ties, recover, states,
-    with_tail,
+    with_tails,
 };
 use icecore::restore::RestoreOptions;
 use icecore::source::SourceFile;
@@ -11,13 +11,13 @@ use icecore_format::Timestamp;
 use icecore_sources::events::ndjson::NdjsonTarget;
 
 /// What is recovered of the source to a point, as lines, and how.
-async fn recovered(
+pub(super) async fn recovered(
     world: &World,
     repository: &Repository,
     point: RecoveryPoint,
 ) -> Result<(String, RecoverReport), RecoverError> {
     let ledger = repository.state().await;
-    let states = with_tail(repository, states(&ledger, "shop", None).unwrap()).await.unwrap();
+    let states = with_tails(repository, states(&ledger, "shop", None).unwrap()).await.unwrap();
     let (streams, ties) = (StreamSelection::default(), |_: &str, _: &[SourceFile]| Ties::default());
     let request = RecoverRequest { states, point, streams, ties };
     let path = world.host.new_path("recovered");
@@ -125,4 +125,57 @@ async fn a_gap_in_the_tail_is_not_crossed_and_what_is_before_it_can_be_had() {
     recovered(&world, &world.repository, beyond).await.unwrap();
     let latest = recovered(&world, &world.repository, RecoveryPoint::Latest).await.unwrap();
     assert_eq!(latest.0, lines(0..next.load(Ordering::Relaxed)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_captured_before_the_source_lost_its_events_can_be_had() {
+    let world = World::new().await;
+    world.follow_until(0).await.unwrap();
+    let (path, next) = (world.path.clone(), AtomicU64::new(20));
+    follow_until(&world.host, &world.repository, &world.path, 20, |news| {
+        if matches!(news, FollowNews::Begun { .. } | FollowNews::Flushed(_)) {
+            append_next(&path, &next);
+        }
+    })
+    .await
+    .unwrap();
+    // Twice, so that a tail that is lost comes after another.
+    for round in [1, 2] {
+        let invoices = |range| icecore_tests::lines::lines_of(&format!("invoice-{round}"), range);
+        std::fs::write(&world.path, invoices(0..30)).unwrap();
+        let path = world.path.clone();
+        follow_until(&world.host, &world.repository, &world.path, 5, |news| {
+            if matches!(news, FollowNews::BackedUp(_)) {
+                let mut file = File::options().append(true).open(&path).unwrap();
+                file.write_all(invoices(30..35).as_bytes()).unwrap();
+            }
+        })
+        .await
+        .unwrap();
+        let latest = recovered(&world, &world.repository, RecoveryPoint::Latest).await.unwrap();
+        assert_eq!(latest.0, invoices(0..35));
+        for number in [19, 20, 33, 39] {
+            let streams = icecore_tests::lines::STREAMS;
+            let (stream, version) = (format!("order-{}", number % streams), number / streams + 1);
+            for point in [
+                RecoveryPoint::Version { stream, version },
+                RecoveryPoint::Time(recorded(number)),
+                RecoveryPoint::Position(number),
+            ] {
+                let found = recovered(&world, &world.repository, point.clone()).await.unwrap();
+                assert_eq!(found.0, lines(0..number + 1), "{point:?}");
+                assert_eq!(found.1.plan.state.has_tail(), number >= 20, "{point:?}");
+                assert!(found.1.plan.is_superseded() && !found.1.plan.is_rewritten(), "{point:?}");
+            }
+        }
+    }
+    // An object of the first of these tails that is lost is missed.
+    world.assert_clean().await;
+    let tail = world.store.list("tail/").await.unwrap();
+    let state = world.repository.state().await;
+    let epoch = state.tails[0].epochs[1].session.to_string();
+    let flushes: Vec<_> = tail.iter().filter(|it| it.name.as_str().contains(&epoch)).collect();
+    world.store.delete(&flushes[1].name).await.unwrap();
+    let found = world.host.check(&world.repository).await.findings;
+    assert!(found.iter().any(|it| it.subject == flushes[1].name.to_string()), "{found:?}");
 }

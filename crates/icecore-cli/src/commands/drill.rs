@@ -27,7 +27,7 @@ use checks::UserChecks;
 use clap::Args;
 use icecore::drill::{self, Comparison, Sample, Tally};
 use icecore::environment::{Clock as _, SystemClock, SystemRandom};
-use icecore::recover::{RecoverError, RecoverReport, RecoverRequest, recover, states, with_tail};
+use icecore::recover::{RecoverError, RecoverReport, RecoverRequest, recover, states, with_tails};
 use icecore::restore::{RestoreOptions, RestoreStep};
 use icecore::selection::StreamSelection;
 use icecore::target::Verification;
@@ -101,7 +101,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     let ledger = repository.state().await;
     let name = source_name(&arguments.source, &ledger);
     let states = states(&ledger, &name, arguments.host.as_deref())?;
-    let states = with_tail(&repository, states).await?;
+    let states = with_tails(&repository, states).await?;
     let source_kind = states.last().map(|state| state.snapshot.source_kind.clone());
     let source_kind = source_kind.unwrap_or_default();
     let kind = Kind::choose(arguments.into, &source_kind)?;

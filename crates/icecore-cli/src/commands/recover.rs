@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::locator::{Locator, SourceOptions};
 use clap::Args;
-use icecore::recover::{RecoverRequest, State, Ties, plan, recover, states, with_tail};
+use icecore::recover::{RecoverRequest, State, Ties, plan, recover, states, with_tails};
 use icecore::source::SourceFile;
 use icecore::{Monitor, snapshots};
 use icecore_format::checkpoint::LedgerState;
@@ -58,7 +58,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     let name = source_name(&source, &ledger);
     let states = match &from {
         Some(from) => vec![chosen(&ledger, from, &name)?],
-        None => with_tail(&repository, states(&ledger, &name, host.as_deref())?).await?,
+        None => with_tails(&repository, states(&ledger, &name, host.as_deref())?).await?,
     };
     let streams = options.streams.clone();
     let request = RecoverRequest { states, point, streams, ties };

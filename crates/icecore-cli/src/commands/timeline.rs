@@ -36,6 +36,13 @@ struct SnapshotLine {
 }
 
 #[derive(Serialize)]
+struct EndedTailLine {
+    base: String,
+    events_captured: u64,
+    recoverable_until: Option<String>,
+}
+
+#[derive(Serialize)]
 struct EpochLine<'a> {
     entry: u64,
     host: &'a str,
@@ -80,7 +87,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
 }
 
 fn gaps(found: &Timeline) -> impl Iterator<Item = &(String, String)> {
-    found.tail.iter().flat_map(|tail| &tail.epochs).flat_map(|epoch| &epoch.gaps)
+    let tails = found.ended.iter().chain(&found.tail);
+    tails.flat_map(|tail| &tail.epochs).flat_map(|epoch| &epoch.gaps)
 }
 
 fn print_json(name: &str, found: &Timeline, output: &Output) {
@@ -93,6 +101,16 @@ fn print_json(name: &str, found: &Timeline, output: &Output) {
                 events: snapshot.counts.events,
                 last_event_time: snapshot.counts.last_time.map(times::exact),
                 history: snapshot.epoch,
+            },
+        );
+    }
+    for tail in &found.ended {
+        output.message(
+            "ended_tail",
+            EndedTailLine {
+                base: tail.base.to_string(),
+                events_captured: tail.captured.events,
+                recoverable_until: tail.last_flush.map(times::exact),
             },
         );
     }
@@ -137,6 +155,12 @@ fn print(name: &str, found: &Timeline, output: &Output) {
             table::counted(snapshot.counts.events, "event", "events"),
             last.map(|last| format!(", the last of {}", times::short(last))).unwrap_or_default(),
         ));
+    }
+    for tail in &found.ended {
+        print_tail(tail, output);
+        output.line(
+            "    then the source could not be gone on from: what comes later may not have these events",
+        );
     }
     if let Some(tail) = &found.tail {
         print_tail(tail, output);

@@ -4,7 +4,7 @@ use super::CheckReport;
 use crate::error::ReadError;
 use crate::monitor::{Counter, Monitor};
 use crate::repository::Repository;
-use crate::tail::{EpochReader, Scanned, chain, complete, open_key, scan};
+use crate::tail::{EpochReader, Scanned, complete, needed, open_key, scan};
 use futures::stream::StreamExt as _;
 use icecore_format::checkpoint::{EpochState, LedgerState};
 use icecore_format::pack::PackKey;
@@ -19,7 +19,8 @@ pub(super) async fn check(
     report: &mut CheckReport,
     monitor: &Monitor,
 ) -> Result<(), super::CheckError> {
-    let epochs = state.tails.iter().filter_map(chain).flat_map(|(_, epochs)| epochs);
+    let chains = state.tails.iter().flat_map(|tail| needed(state, tail));
+    let epochs = chains.flat_map(|(_, epochs)| epochs);
     for epoch in epochs {
         monitor.stop_point()?;
         let reader = EpochReader::new(repository, epoch);

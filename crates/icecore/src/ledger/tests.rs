@@ -30,6 +30,7 @@ use icecore_store::{Content, MemoryStore, ObjectInfo, ObjectName, Store, StoreEr
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 /// Shared by all tests, so nothing is drawn twice.
 static RANDOM: LazyLock<Arc<CountingRandom>> = LazyLock::new(Arc::default);
@@ -49,6 +50,10 @@ struct StoppedClock;
 impl Clock for StoppedClock {
     fn now(&self) -> Timestamp {
         Timestamp(1_700_000_000_000_000_000)
+    }
+
+    fn passed(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

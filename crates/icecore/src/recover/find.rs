@@ -68,7 +68,8 @@ pub(super) struct Found {
 /// Looks for an event.
 pub(super) struct Finder<'a> {
     pub(super) environment: &'a Environment,
-    pub(super) chunks: ChunkReader,
+    /// A reader for each state.
+    pub(super) chunks: Vec<ChunkReader>,
     pub(super) monitor: &'a Monitor,
     pub(super) sought: Sought,
     /// Chunks that do not have it.
@@ -107,22 +108,26 @@ impl Finder<'_> {
         states: &[State],
         number: usize,
     ) -> Result<Option<Found>, CutError> {
-        let Some(state) = states.get(number) else { return Ok(None) };
+        let state = states.get(number).zip(self.chunks.get(number).cloned());
+        let Some((state, reader)) = state else { return Ok(None) };
         let streams = self.sought.streams();
-        let mut parts =
-            std::pin::pin!(LogReader::new(self.chunks.clone()).placed_parts(&state.log()));
+        let mut parts = std::pin::pin!(LogReader::new(reader.clone()).placed_parts(&state.log()));
         while let Some(part) = parts.try_next().await? {
             self.monitor.stop_point()?;
             let mut chunks = part.chunks_of(&streams).await?;
             chunks.retain(|placed| !self.without.contains(&placed.chunk.records));
-            if let Some(found) = self.search(&chunks).await? {
+            if let Some(found) = self.search(&reader, &chunks).await? {
                 return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    async fn search(&mut self, chunks: &[PlacedChunk]) -> Result<Option<Found>, CutError> {
+    async fn search(
+        &mut self,
+        reader: &ChunkReader,
+        chunks: &[PlacedChunk],
+    ) -> Result<Option<Found>, CutError> {
         let parallelism = self.environment.executor.parallelism();
         let mut searching = Pipeline::new(SEARCHES_PER_JOB * parallelism + 1);
         let mut waiting = chunks.iter();
@@ -132,7 +137,7 @@ impl Finder<'_> {
                 && let Some(placed) = waiting.next()
             {
                 let bytes = u64::from(placed.chunk.record_bytes);
-                searching.begin(bytes, self.search_one(*placed));
+                searching.begin(bytes, self.search_one(reader, *placed));
             }
             let (Some(found), Some(placed)) = (searching.next().await, searched.next()) else {
                 return Ok(None);
@@ -147,9 +152,10 @@ impl Finder<'_> {
 
     fn search_one(
         &self,
+        reader: &ChunkReader,
         placed: PlacedChunk,
     ) -> impl Future<Output = Result<Option<Found>, ReadError>> + Send + use<> {
-        let (chunks, environment) = (self.chunks.clone(), self.environment.clone());
+        let (chunks, environment) = (reader.clone(), self.environment.clone());
         let sought = Arc::new(self.sought.clone());
         async move {
             let (records, beside) = read(&chunks, placed, sought.needs_beside()).await?;

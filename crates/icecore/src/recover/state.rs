@@ -3,12 +3,12 @@
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
 use crate::repository::Repository;
-use crate::tail::{self, TailGap, TailLog};
-use icecore_format::Timestamp;
+use crate::tail::{self, Chain, TailGap, TailLog};
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::event_log::{EventLogRoot, Span};
 use icecore_format::ledger::body::TailMark;
 use icecore_format::snapshot::Snapshot;
+use icecore_format::{SnapshotId, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -20,12 +20,14 @@ pub struct State {
     pub snapshot: Snapshot,
     /// The tail whose events are the last of its log.
     tail: Option<Arc<TailLog>>,
+    /// How often before it the source could not be gone on from, so that events of a tail may be gone.
+    tails_lost: u64,
 }
 
 impl State {
     /// The state that a snapshot has.
     pub fn of(snapshot: Snapshot) -> Self {
-        Self { snapshot, tail: None }
+        Self { snapshot, tail: None, tails_lost: 0 }
     }
 
     /// Whether its newest events are in the tail.
@@ -40,11 +42,15 @@ impl State {
 
     /// A reader of the chunks of its log.
     pub(crate) async fn chunks(&self, repository: &Repository) -> Result<ChunkReader, ReadError> {
-        let chunks = repository.chunks().await?;
-        Ok(match &self.tail {
+        Ok(self.chunks_after(repository.chunks().await?))
+    }
+
+    /// The same with a reader of the repository's chunks.
+    pub(crate) fn chunks_after(&self, chunks: ChunkReader) -> ChunkReader {
+        match &self.tail {
             Some(tail) => tail.reader(chunks),
             None => chunks,
-        })
+        }
     }
 
     /// Its events.
@@ -66,9 +72,10 @@ impl State {
             .map_or(self.snapshot.started, |last| last.max(self.snapshot.started))
     }
 
-    /// Which of the source's histories it is of.
+    /// Which of the source's histories it is of. Another begins where events are gone or changed, or
+    /// may be, since the source could not be gone on from.
     pub fn epoch(&self) -> u64 {
-        self.snapshot.epoch
+        self.snapshot.epoch + self.tails_lost
     }
 }
 
@@ -161,16 +168,31 @@ pub fn states(
     Ok(snapshots.into_iter().map(|snapshot| State::of(snapshot.clone())).collect())
 }
 
-/// These states and the one that their tail leads to, if the source is followed: where its moment
+/// These states and those that their tail leads to, if the source is followed: each where its moment
 /// places it.
-pub async fn with_tail(
+pub async fn with_tails(
     repository: &Repository,
     mut states: Vec<State>,
 ) -> Result<Vec<State>, ReadError> {
     let ledger = repository.state().await;
     let Some(last) = states.last() else { return Ok(states) };
     let Some(tail) = tail::find(&ledger, &last.snapshot.followed()) else { return Ok(states) };
-    let Some((start, epochs)) = tail::chain(tail) else { return Ok(states) };
+    let chains = tail::needed(&ledger, tail);
+    for (number, chain) in chains.iter().enumerate() {
+        let next = chains.get(number + 1).map(|(base, _)| *base);
+        add_tail(repository, &mut states, *chain, next).await?;
+    }
+    Ok(states)
+}
+
+/// Adds the state that a chain of epochs leads to. If the source could not be gone on from then, it is
+/// before the snapshot that came `next`, which begins another history.
+async fn add_tail(
+    repository: &Repository,
+    states: &mut Vec<State>,
+    (start, epochs): Chain<'_>,
+    next: Option<SnapshotId>,
+) -> Result<(), ReadError> {
     let mark_of = |state: &State| {
         let is_in_chain = |mark: &TailMark| epochs.iter().any(|it| it.session == mark.session);
         state.snapshot.tail.filter(is_in_chain)
@@ -179,20 +201,24 @@ pub async fn with_tail(
     let marked = states.iter().rposition(|state| mark_of(state).is_some());
     let base = marked.or_else(|| states.iter().position(|it| it.snapshot.id == start));
     let Some((number, base)) = base.and_then(|number| Some((number, states.get(number)?))) else {
-        return Ok(states);
+        return Ok(());
     };
-    let Some(log) = TailLog::read(repository, tail, mark_of(base), None).await? else {
-        return Ok(states);
-    };
+    let log = TailLog::read(repository, epochs, mark_of(base), None).await?;
     if log.total.events == 0 && log.gap.is_none() {
-        return Ok(states);
+        return Ok(());
     }
     let state = after(base, log);
-    let is_later = |other: &State| other.moment() > state.moment();
-    let place = states.iter().skip(number + 1).position(is_later);
-    let place = place.map_or(states.len(), |place| number + 1 + place);
+    let later = states
+        .iter()
+        .enumerate()
+        .skip(number + 1)
+        .find(|(_, other)| Some(other.snapshot.id) == next || other.moment() > state.moment());
+    let place = later.map_or(states.len(), |(place, _)| place);
     states.insert(place, state);
-    Ok(states)
+    if next.is_some() {
+        states.iter_mut().skip(place + 1).for_each(|state| state.tails_lost += 1);
+    }
+    Ok(())
 }
 
 /// A snapshot and the tail after it.
@@ -208,5 +234,5 @@ fn after(base: &State, log: TailLog) -> State {
     counts.events = span.events;
     (counts.first_position, counts.last_position) = (span.first_position, span.last_position);
     (counts.first_time, counts.last_time) = (span.first_time, span.last_time);
-    State { snapshot, tail: Some(Arc::new(log)) }
+    State { snapshot, tail: Some(Arc::new(log)), tails_lost: base.tails_lost }
 }

@@ -60,8 +60,8 @@ pub(crate) async fn absorbable(
         }
     };
     let mark = TailMark { session: newest.session, objects };
-    let log = match TailLog::read(repository, tail, from, Some(mark)).await {
-        Ok(Some(log)) if log.gap.is_none() => log,
+    let log = match TailLog::read(repository, epochs, from, Some(mark)).await {
+        Ok(log) if log.gap.is_none() => log,
         Ok(_) => return Ok(None),
         Err(error @ ReadError::NotAllowed { .. }) => {
             tracing::info!(%error, "the tail was captured elsewhere, and is not used");

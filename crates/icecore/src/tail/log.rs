@@ -4,13 +4,13 @@ use super::chunks::TailChunks;
 use super::keys;
 use super::reader::{EpochReader, FoundFlush};
 use super::scan::{Scanned, scan};
-use super::standing::{chain, complete};
+use super::standing::complete;
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
 use crate::repository::Repository;
 use bytes::Bytes;
 use futures::stream::StreamExt as _;
-use icecore_format::checkpoint::{EpochState, TailState};
+use icecore_format::checkpoint::EpochState;
 use icecore_format::event_log::{EventLogRoot, SegmentChunk, Span};
 use icecore_format::ledger::body::TailMark;
 use icecore_format::snapshot::Snapshot;
@@ -49,15 +49,14 @@ pub struct TailGap {
 }
 
 impl TailLog {
-    /// Reads what counts of a tail, from a place in it, or from its start, up to a place in its newest
-    /// epoch, or to its end.
+    /// Reads what counts of a chain of epochs, from a place in it, or from its start, up to a place in
+    /// its newest epoch, or to its end.
     pub(crate) async fn read(
         repository: &Repository,
-        tail: &TailState,
+        epochs: &[EpochState],
         from: Option<TailMark>,
         end: Option<TailMark>,
-    ) -> Result<Option<Self>, ReadError> {
-        let Some((_, epochs)) = chain(tail) else { return Ok(None) };
+    ) -> Result<Self, ReadError> {
         let mut log = Self {
             total: Span::default(),
             resume: None,
@@ -81,7 +80,7 @@ impl TailLog {
             let objects = known.map(|mark| mark.objects).or(epoch.end);
             log.add(repository, epoch, first, objects).await?;
         }
-        Ok(Some(log))
+        Ok(log)
     }
 
     /// Adds the flushes of an epoch from `first` on, of which `objects` count, if that is known.

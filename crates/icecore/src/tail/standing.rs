@@ -4,7 +4,9 @@ use super::reader::{EpochReader, Found};
 use crate::error::ReadError;
 use crate::repository::Repository;
 use icecore_format::SnapshotId;
-use icecore_format::checkpoint::{EpochState, LedgerState, TailState};
+use icecore_format::checkpoint::{
+    EpochState, LedgerState, SnapshotState, SnapshotStatus, TailState,
+};
 use icecore_format::event_log::Span;
 use icecore_format::ledger::body::{FollowedSource, TailStart};
 use icecore_format::tail::Flush;
@@ -26,14 +28,37 @@ pub(crate) fn find<'a>(state: &'a LedgerState, source: &FollowedSource) -> Optio
     state.tails.iter().find(|tail| tail.source == *source)
 }
 
-/// The epochs of a tail since the newest snapshot that one of them starts at, and that snapshot.
-pub(crate) fn chain(tail: &TailState) -> Option<(SnapshotId, &[EpochState])> {
-    let (first, base) =
-        tail.epochs.iter().enumerate().rev().find_map(|(number, epoch)| match epoch.start {
-            TailStart::Snapshot(base) => Some((number, base)),
-            TailStart::Before => None,
-        })?;
-    Some((base, &tail.epochs[first..]))
+/// Epochs of a tail from one that starts at a snapshot to before the next that does, and that snapshot.
+pub(crate) type Chain<'a> = (SnapshotId, &'a [EpochState]);
+
+/// The chains of a tail, oldest first.
+pub(crate) fn chains(tail: &TailState) -> impl DoubleEndedIterator<Item = Chain<'_>> {
+    let chains = tail.epochs.chunk_by(|_, next| next.start == TailStart::Before);
+    chains.filter_map(|epochs| match epochs.first()?.start {
+        TailStart::Snapshot(base) => Some((base, epochs)),
+        TailStart::Before => None,
+    })
+}
+
+/// The newest chain of a tail.
+pub(crate) fn chain(tail: &TailState) -> Option<Chain<'_>> {
+    chains(tail).next_back()
+}
+
+/// The chains of a tail with events that may be in no snapshot, oldest first: the newest, and those that
+/// the source could not be gone on from, so that what came next began with another backup.
+pub(crate) fn needed<'a>(state: &LedgerState, tail: &'a TailState) -> Vec<Chain<'a>> {
+    let chains: Vec<_> = chains(tail).collect();
+    let is_needed = |number: usize, (base, epochs): Chain<'_>| {
+        let is_there = |it: &SnapshotState| it.status != SnapshotStatus::Released;
+        let Some((next, _)) = chains.get(number + 1) else { return true };
+        let absorbed = state.snapshots.get(next).and_then(|it| it.snapshot.tail);
+        state.snapshots.get(&base).is_some_and(is_there)
+            && epochs.iter().any(|epoch| epoch.end != Some(0))
+            && !absorbed.is_some_and(|mark| epochs.iter().any(|it| it.session == mark.session))
+    };
+    let numbered = chains.iter().copied().enumerate();
+    numbered.filter(|(number, chain)| is_needed(*number, *chain)).map(|(_, chain)| chain).collect()
 }
 
 impl Standing {

@@ -182,7 +182,7 @@ impl Report<'_> {
             point: self.point_view(),
             snapshot_id: snapshot.id.to_string(),
             snapshot_time: times::exact(snapshot.started),
-            epoch: snapshot.epoch,
+            epoch: plan.state.epoch(),
             exact: plan.is_exact,
             rewritten_since: before.map(|before| before.snapshot.id.to_string()),
             newest_epoch: plan.newest.epoch(),
@@ -272,7 +272,14 @@ impl Report<'_> {
                  or not as it was"
             )
         });
-        if let Some(before) = plan.before.as_ref().filter(|_| plan.is_rewritten()) {
+        let before = plan.before.as_ref();
+        if let Some(before) = before.filter(|it| plan.is_rewritten() && it.has_tail()) {
+            lines.push(format!(
+                "after {} the source could not be gone on from, and what was captured until then may be \
+                 gone or changed in that one; --to-time {0} has it as it was",
+                times::exact(before.moment()),
+            ));
+        } else if let Some(before) = before.filter(|_| plan.is_rewritten()) {
             lines.push(format!(
                 "between snapshot {} of {} and that one, events were deleted or changed; --from {0} \
                  has them as they were",
