@@ -2,6 +2,8 @@
 //! cut off when.
 
 mod backups;
+mod clocks;
+mod outages;
 mod recovery;
 
 use async_trait::async_trait;

@@ -12,9 +12,11 @@ mod patience;
 
 use crate::backup::{BackupError, BackupOptions, BackupReport};
 use crate::error::ReadError;
+use crate::ledger::AppendError;
 use crate::monitor::{Monitor, Stopped};
 use crate::repository::Repository;
-use crate::source::{Source, SourceError, Whole};
+use crate::session::SessionError;
+use crate::source::{Source, SourceError, SourceErrorKind, Whole};
 use crate::tail::OpenError;
 use epoch::{Ended, Start};
 use icecore_format::{SnapshotId, Timestamp};
@@ -60,6 +62,10 @@ pub enum FollowNews<'a> {
         /// Whether the epoch of an earlier follower was ended.
         ended_another: bool,
     },
+    /// How it is told what is new: after each beginning, and when that changes.
+    Way(&'a Way),
+    /// Something that somebody should know, and that ends nothing.
+    Notice(&'a str),
     /// Events were captured, and are not durable yet.
     Captured {
         /// How many.
@@ -83,6 +89,15 @@ pub enum FollowNews<'a> {
         /// How long that is waited for.
         pause: Duration,
     },
+}
+
+/// How it is told what is new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The source tells: says by what.
+    Told(String),
+    /// The source is opened again and again; why so, where sources of its kind have a better way.
+    Opening(Option<String>),
 }
 
 /// Events that became durable.
@@ -153,6 +168,32 @@ pub enum FollowError {
     Stopped(#[from] Stopped),
 }
 
+impl FollowError {
+    /// Whether it may be otherwise in a while: the source or the storage could not be reached.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Source(error) | Self::Backup(BackupError::Source(error)) => {
+                error.kind != SourceErrorKind::Invalid
+            }
+            Self::Read(error)
+            | Self::Open(OpenError::Read(error) | OpenError::Append(AppendError::Read(error)))
+            | Self::Backup(BackupError::Session(
+                SessionError::Read(error) | SessionError::Append(AppendError::Read(error)),
+            )) => !error.is_damage(),
+            Self::Open(
+                OpenError::Write(_)
+                | OpenError::Append(AppendError::Write(_) | AppendError::Unknown { .. }),
+            )
+            | Self::Backup(BackupError::Session(
+                SessionError::Write(_)
+                | SessionError::Overtaken
+                | SessionError::Append(AppendError::Write(_) | AppendError::Unknown { .. }),
+            )) => true,
+            Self::Open(_) | Self::Backup(_) | Self::TakenOver { .. } | Self::Stopped(_) => false,
+        }
+    }
+}
+
 /// Captures what `source` gets, until the monitor is asked to stop.
 ///
 /// Failures of the source and of storage are waited out; they are told by `tell`, as is all else.
@@ -168,11 +209,11 @@ pub async fn follow(
     let _task = monitor.task("following");
     let follower = epoch::Follower { repository, source, options, monitor, tell };
     let mut report = FollowReport::default();
-    let (mut start, mut back_off) = (Start::WhereItStands, BackOff::default());
+    let mut back_off = BackOff::default();
+    let mut epoch = follower.begin(Start::WhereItStands).await?;
     loop {
         let flushes = report.flushes;
-        let epoch = follower.begin(start).await?;
-        match follower.run(epoch, &mut report).await? {
+        let start = match follower.run(epoch, &mut report).await? {
             Ended::Stopped => return Ok(report),
             Ended::Lost => {
                 // A source that never can be gone on from is not backed up without a pause.
@@ -180,9 +221,14 @@ pub async fn follow(
                     back_off.reset();
                 }
                 patience::wait(&repository.environment, monitor, back_off.next()).await;
-                start = Start::Anew;
+                Start::Anew
             }
-            Ended::Torn => start = Start::WhereItStands,
+            Ended::Torn => Start::WhereItStands,
+        };
+        // What was there once is waited for.
+        match follower.begin_patiently(start).await? {
+            Some(next) => epoch = next,
+            None => return Ok(report),
         }
     }
 }

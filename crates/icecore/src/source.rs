@@ -23,14 +23,14 @@ pub trait Source: Send + Sync {
     /// Starts to follow it from what the request says is known, if it has a better way than being
     /// opened again and again.
     async fn follow(&self, _request: &SourceRequest) -> Result<Follow, SourceError> {
-        Ok(Follow::ByOpening)
+        Ok(Follow::ByOpening(None))
     }
 }
 
 /// How a source can be followed.
 pub enum Follow {
-    /// By being opened again and again.
-    ByOpening,
+    /// By being opened again and again; why so, where sources of this kind have a better way.
+    ByOpening(Option<String>),
     /// By this.
     By(Box<dyn EventFollower>),
     /// What was known does not tell what is new: it is to be read whole.
@@ -40,6 +40,14 @@ pub enum Follow {
 /// Gives what a source gets, as it gets it.
 #[async_trait]
 pub trait EventFollower: Send {
+    /// What tells what is new, in words that follow "new events come from".
+    fn way(&self) -> String;
+
+    /// What somebody should know that has come up since this was asked last.
+    fn notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What is new since the last call, as soon as there is something; `None` if there was nothing
     /// within `patience`.
     async fn next(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError>;

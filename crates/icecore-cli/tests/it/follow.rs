@@ -64,6 +64,80 @@ impl Follower {
     }
 }
 
+#[test]
+fn a_person_is_told_how_new_events_are_found() {
+    let sandbox = Sandbox::new();
+    append(&sandbox, 0..10);
+    let source = source(&sandbox);
+    let follower =
+        Follower(sandbox.command(["follow", &source, "--name", "shop"]).spawn().unwrap());
+    let mut follower = follower;
+    let mut lines = BufReader::new(follower.0.stdout.as_mut().unwrap()).lines();
+    let said: Vec<_> = (0..3).map(|_| lines.next().unwrap().unwrap()).collect();
+    assert!(said[1].starts_with("following shop: 0 events captured since snapshot "), "{said:?}");
+    assert_eq!(said[2], "  new events are looked for again and again");
+    follower.stop().expect(0);
+}
+
+#[test]
+fn a_repository_that_cannot_be_written_to_is_waited_for() {
+    let sandbox = Sandbox::new();
+    append(&sandbox, 0..10);
+    let mut follower = Follower::start(&sandbox);
+    follower.wait_for("begun");
+    append(&sandbox, 10..13);
+    follower.wait_for("flush");
+    // Something else is where objects of the tail belong.
+    let (tail, away) = (sandbox.path("repository/tail"), sandbox.path("tail-away"));
+    std::fs::rename(&tail, &away).unwrap();
+    File::create(&tail).unwrap();
+    append(&sandbox, 13..20);
+    let failed = follower.wait_for("failed");
+    assert!(
+        failed["message"].as_str().unwrap().contains("cannot write to the repository"),
+        "{failed}"
+    );
+    append(&sandbox, 20..22);
+    follower.wait_for("failed");
+    std::fs::remove_file(&tail).unwrap();
+    std::fs::rename(&away, &tail).unwrap();
+    let mut captured = 3;
+    while captured < 12 {
+        captured += follower.wait_for("flush")["events"].as_u64().unwrap();
+    }
+    follower.stop().expect(0);
+    let target = format!("ndjson:{}", sandbox.text("latest.ndjson"));
+    sandbox.run(["recover", "shop", "--latest", "--target", &target]).expect(0);
+    assert_eq!(std::fs::read_to_string(sandbox.path("latest.ndjson")).unwrap(), lines(0..22));
+    sandbox.run(["check", "--read-data"]).expect(0);
+}
+
+#[test]
+fn a_repository_that_is_moved_away_and_back_has_what_was_captured_meanwhile() {
+    let sandbox = Sandbox::new();
+    append(&sandbox, 0..10);
+    let mut follower = Follower::start(&sandbox);
+    follower.wait_for("begun");
+    append(&sandbox, 10..13);
+    follower.wait_for("flush");
+    let (repository, away) = (sandbox.path("repository"), sandbox.path("repository-away"));
+    std::fs::rename(&repository, &away).unwrap();
+    // As where a disk is to be mounted: nothing is written to what only has the name.
+    std::fs::create_dir(&repository).unwrap();
+    append(&sandbox, 13..16);
+    follower.wait_for("flush");
+    assert!(sandbox.files("repository").is_empty());
+    std::fs::remove_dir(&repository).unwrap();
+    std::fs::rename(&away, &repository).unwrap();
+    append(&sandbox, 16..20);
+    follower.wait_for("flush");
+    follower.stop().expect(0);
+    let target = format!("ndjson:{}", sandbox.text("latest.ndjson"));
+    sandbox.run(["recover", "shop", "--latest", "--target", &target]).expect(0);
+    assert_eq!(std::fs::read_to_string(sandbox.path("latest.ndjson")).unwrap(), lines(0..20));
+    sandbox.run(["check", "--read-data"]).expect(0);
+}
+
 /// Follows until everything is durable: one look after the other finds nothing.
 fn catch_up(sandbox: &Sandbox, events: u64) {
     for _ in 0..200 {

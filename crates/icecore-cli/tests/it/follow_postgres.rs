@@ -1,6 +1,8 @@
 //! `icecore follow` of a store in PostgreSQL: four writers, and a follower that is killed again and
 //! again; and what is recovered from its tail.
 
+mod outages;
+
 use crate::support::Sandbox;
 use icecore_test_cluster::{Cluster, ClusterOptions};
 use serde_json::Value;
@@ -13,7 +15,11 @@ use std::time::Duration;
 const TRANSACTIONS: u64 = 60;
 
 fn store(wal_level: &str) -> Cluster {
-    let cluster = Cluster::start_with(&ClusterOptions::default().setting("wal_level", wal_level));
+    store_with(&ClusterOptions::default().setting("wal_level", wal_level))
+}
+
+fn store_with(options: &ClusterOptions) -> Cluster {
+    let cluster = Cluster::start_with(options);
     let schema =
         include_str!("../../../icecore-sources/tests/postgres-schemas/eventcore/schema.sql");
     for database in ["shop", "recovered"] {
@@ -93,6 +99,14 @@ fn nothing_is_lost_and_nothing_doubled(wal_level: &str) {
     let mut child = follow(&sandbox, &url);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut captured = next(&mut lines, "begun")["events_before"].as_u64().unwrap();
+    let way = next(&mut lines, "way");
+    let (expected_way, said) = if wal_level == "logical" {
+        ("decoding", "what the server decodes for the replication slot icecore_")
+    } else {
+        ("opening", "wal_level of the server is replica, not logical")
+    };
+    assert_eq!(way["way"], expected_way);
+    assert!(way["detail"].as_str().unwrap().starts_with(said), "{way}");
     // Some were written before the first follower made the backup that the tail goes on from.
     let timeline = sandbox.json(["timeline", "shop"]);
     captured += timeline[0]["events"].as_u64().unwrap();

@@ -1,5 +1,6 @@
 //! Asking a source for what is new: by its own follower, or by opening it again and again.
 
+use super::Way;
 use super::patience::wait;
 use crate::environment::Environment;
 use crate::monitor::Monitor;
@@ -23,11 +24,13 @@ pub(super) struct Capture<'a> {
     request: SourceRequest,
     environment: &'a Environment,
     monitor: &'a Monitor,
-    way: Way,
+    by: By,
 }
 
-enum Way {
+enum By {
     Opening {
+        /// Why so, where sources of this kind have a better way.
+        why: Option<String>,
         reader: Option<Box<dyn EventReader>>,
         /// Least time until the next look.
         rest: Duration,
@@ -43,12 +46,28 @@ impl<'a> Capture<'a> {
         environment: &'a Environment,
         monitor: &'a Monitor,
     ) -> Result<Self, FollowError> {
-        let way = match source.follow(&request).await? {
-            Follow::ByOpening => Way::Opening { reader: None, rest: Duration::ZERO },
-            Follow::By(follower) => Way::Following(follower),
+        let by = match source.follow(&request).await? {
+            Follow::ByOpening(why) => By::Opening { why, reader: None, rest: Duration::ZERO },
+            Follow::By(follower) => By::Following(follower),
             Follow::Lost(why) => return Err(FollowError::Lost(why)),
         };
-        Ok(Self { source, request, environment, monitor, way })
+        Ok(Self { source, request, environment, monitor, by })
+    }
+
+    /// How it is told what is new.
+    pub(super) fn way(&self) -> Way {
+        match &self.by {
+            By::Following(follower) => Way::Told(follower.way()),
+            By::Opening { why, .. } => Way::Opening(why.clone()),
+        }
+    }
+
+    /// What somebody should know that has come up since this was asked last.
+    pub(super) fn notices(&mut self) -> Vec<String> {
+        match &mut self.by {
+            By::Following(follower) => follower.notices(),
+            By::Opening { .. } => Vec::new(),
+        }
     }
 
     /// What is new, as soon as there is something; `None` if there was nothing within about
@@ -57,33 +76,32 @@ impl<'a> Capture<'a> {
         &mut self,
         patience: Duration,
     ) -> Result<Option<Captured>, FollowError> {
-        match &mut self.way {
-            Way::Following(follower) => follower.next(patience).await,
-            Way::Opening { .. } => self.look(patience).await,
+        match &mut self.by {
+            By::Following(follower) => follower.next(patience).await,
+            By::Opening { .. } => self.look(patience).await,
         }
     }
 
     /// Tells the source what is durable.
     pub(super) async fn acknowledge(&mut self, resume: &[u8]) -> Result<(), FollowError> {
-        match &mut self.way {
-            Way::Following(follower) => follower.acknowledge(resume).await,
-            Way::Opening { .. } => Ok(()),
+        match &mut self.by {
+            By::Following(follower) => follower.acknowledge(resume).await,
+            By::Opening { .. } => Ok(()),
         }
     }
 
     async fn look(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError> {
-        let Self { source, request, environment, monitor, way } = self;
-        let Way::Opening { reader, rest } = way else { return Ok(None) };
+        let Self { source, request, environment, monitor, by } = self;
+        let By::Opening { reader, rest, .. } = by else { return Ok(None) };
         let unfinished = reader.take();
         let is_continued = unfinished.is_some();
         let mut open = if let Some(open) = unfinished {
             open
         } else {
             wait(environment, monitor, *rest).await;
-            let began = environment.clock.now();
+            let began = environment.clock.passed();
             let open = source.open(request).await?;
-            let took = environment.clock.now().0.saturating_sub(began.0).max(0);
-            *rest = REST_PER_LOOK * Duration::from_nanos(took as u64);
+            *rest = REST_PER_LOOK * environment.clock.passed().saturating_sub(began);
             if let Reading::Whole(why) = open.reading() {
                 return Err(FollowError::Lost(why.clone()));
             }

@@ -144,6 +144,19 @@ impl Follower<'_> {
         Ok(Epoch { writer: opened.writer, since, unfinished: None })
     }
 
+    /// The same for as long as it takes to reach source and storage; `None` if it is asked to stop.
+    pub(super) async fn begin_patiently(&self, start: Start) -> Result<Option<Epoch>, FollowError> {
+        let mut back_off = BackOff::default();
+        loop {
+            match self.begin(start).await {
+                Ok(epoch) => return Ok(Some(epoch)),
+                Err(_) if self.monitor.stop_point().is_err() => return Ok(None),
+                Err(error) if error.may_pass() => self.pause(&error, &mut back_off).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     async fn known_of(&self, snapshot: &Snapshot) -> Since {
         let kept = KeptLog::load(self.repository, snapshot).await;
         Since {
@@ -167,7 +180,7 @@ impl Follower<'_> {
         mut epoch: Epoch,
         report: &mut FollowReport,
     ) -> Result<Ended, FollowError> {
-        let mut back_off = BackOff::default();
+        let (mut back_off, mut way_told) = (BackOff::default(), None);
         loop {
             let request = SourceRequest {
                 since: Some(epoch.since.clone()),
@@ -180,6 +193,11 @@ impl Follower<'_> {
             let begun = Capture::begin(self.source, request, environment, self.monitor).await;
             let failed = match begun {
                 Ok(capture) => {
+                    let way = capture.way();
+                    if way_told.as_ref() != Some(&way) {
+                        (self.tell)(FollowNews::Way(&way));
+                        way_told = Some(way);
+                    }
                     match self.capture(capture, &mut epoch, &mut back_off, report).await? {
                         None => return Ok(Ended::Stopped),
                         Some(failed) => failed,
@@ -273,7 +291,11 @@ impl Follower<'_> {
         patience: Duration,
         back_off: &mut BackOff,
     ) -> Option<source::FollowError> {
-        match capture.next(patience).await {
+        let next = capture.next(patience).await;
+        for notice in capture.notices() {
+            (self.tell)(FollowNews::Notice(&notice));
+        }
+        match next {
             Ok(captured) => {
                 back_off.reset();
                 if let Some(captured) = captured {

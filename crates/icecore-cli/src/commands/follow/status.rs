@@ -4,7 +4,7 @@ use crate::commands::backup::told;
 use crate::output::{self, Output};
 use crate::table;
 use crate::times;
-use icecore::follow::{Flushed, FollowNews};
+use icecore::follow::{Flushed, FollowNews, Way};
 use icecore::source::Reading;
 use icecore_format::Timestamp;
 use serde::Serialize;
@@ -43,6 +43,12 @@ struct BegunLine<'a> {
     base: String,
     events_before: u64,
     ended_another: bool,
+}
+
+#[derive(Serialize)]
+struct WayLine<'a> {
+    way: &'a str,
+    detail: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -108,6 +114,8 @@ impl Status {
                     short(&base),
                 ));
             }
+            FollowNews::Way(way) => tell_way(way, output),
+            FollowNews::Notice(notice) => output.warn(notice, None),
             FollowNews::Captured { newest, .. } => self.newest_seen = self.newest_seen.max(*newest),
             FollowNews::UpToDate { at } => {
                 self.is_failing = false;
@@ -173,6 +181,22 @@ impl Status {
             lag.unwrap_or_default(),
         ));
     }
+}
+
+fn tell_way(way: &Way, output: &Output) {
+    let (name, detail) = match way {
+        Way::Told(by) => ("decoding", Some(by.as_str())),
+        Way::Opening(why) => ("opening", why.as_deref()),
+    };
+    if output.is_json() {
+        output.message("way", WayLine { way: name, detail });
+        return;
+    }
+    output.report(match (way, detail) {
+        (Way::Told(_), Some(by)) => format!("  new events come from {by}"),
+        (_, Some(why)) => format!("  new events are looked for again and again, since {why}"),
+        (_, None) => "  new events are looked for again and again".to_owned(),
+    });
 }
 
 fn short(id: &str) -> &str {

@@ -46,15 +46,16 @@ pub(super) async fn begin(
         .await?;
     let table = match requirements::require(&session, &layout).await? {
         Ok(table) => table,
-        Err(why) => return Ok(by_opening(&name, &why)),
+        Err(why) => return Ok(Follow::ByOpening(Some(why))),
     };
     let slot = Slot::of(&session, &layout, &request.streams).await?;
-    if let Err(why) = slot.ensure(&session, &layout, major_version).await? {
-        return Ok(by_opening(&name, &why));
-    }
+    let found = match slot.ensure(&session, &layout, major_version).await? {
+        Ok(found) => found,
+        Err(why) => return Ok(Follow::ByOpening(Some(why))),
+    };
     match moment::begin(settings, choice, request).await? {
         Ok(begun) => {
-            let follower = Follower::begin(session, slot, table, begun, &request.streams);
+            let follower = Follower::begin(session, slot, found, table, begun, &request.streams);
             Ok(Follow::By(Box::new(follower.await?)))
         }
         Err(whole) => Ok(Follow::Lost(whole)),
@@ -81,9 +82,4 @@ async fn layout(
     let moment = Moment::begin(settings).await?;
     let (layout, _) = source::store(&moment, choice).await?;
     Ok((layout, moment.major_version))
-}
-
-fn by_opening(name: &str, why: &str) -> Follow {
-    tracing::info!("{name} is followed by being opened again and again, since {why}");
-    Follow::ByOpening
 }

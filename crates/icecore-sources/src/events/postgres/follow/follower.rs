@@ -12,7 +12,7 @@ use super::log::{self, Decoded, End, TooMuch};
 use super::moment::Begun;
 use super::publication;
 use super::requirements::KeyedTable;
-use super::slot::Slot;
+use super::slot::{Retained, Slot, SlotFound};
 use super::visibility::Visibility;
 use super::written::{self, Written};
 use async_trait::async_trait;
@@ -75,6 +75,8 @@ pub(super) struct Follower {
     /// How long decoding took last.
     took: Duration,
     is_much_told: bool,
+    is_slot_new: bool,
+    notices: Vec<String>,
 }
 
 impl Follower {
@@ -82,6 +84,7 @@ impl Follower {
     pub(super) async fn begin(
         session: Session,
         slot: Slot,
+        found: SlotFound,
         table: KeyedTable,
         begun: Begun,
         streams: &StreamSelection,
@@ -90,6 +93,10 @@ impl Follower {
         let rows = source::rows_of_all(&layout, streams, encodings);
         let published = publication::state(&session, &slot.name, &layout).await?;
         let begun_before = End::read(&session).await?.inserted;
+        let notices = match found {
+            SlotFound::MadeAnew(why) => vec![format!("{}: another was made", why.said(&slot.name))],
+            SlotFound::Usable | SlotFound::Made => Vec::new(),
+        };
         let pending = catch_up.iter().map(|captured| (captured.resume.clone(), 0)).collect();
         Ok(Self {
             session,
@@ -111,6 +118,8 @@ impl Follower {
             changes: CHANGES,
             took: Duration::ZERO,
             is_much_told: false,
+            is_slot_new: found != SlotFound::Usable,
+            notices,
         })
     }
 
@@ -168,10 +177,10 @@ impl Follower {
                 |commit, number| commit > given && !(commit < before && visible.sees(number));
             let decoded =
                 log::decode(&self.session, &self.slot, &self.table, self.changes, wanted).await;
-            if decoded.is_err() {
-                self.give_up().await;
-            }
-            let decoded = decoded?.map_err(too_much)?;
+            let decoded = match decoded {
+                Ok(decoded) => decoded.map_err(too_much)?,
+                Err(error) => return Err(self.give_up(error).await.into()),
+            };
             if decoded.is_all || !decoded.transactions.is_empty() {
                 self.took = began.elapsed();
                 return Ok(decoded);
@@ -194,13 +203,24 @@ impl Follower {
         Err(SourceError::new(SourceErrorKind::Unreadable, message))
     }
 
-    /// Drops a slot that cannot be decoded from, if the server is there. Whoever follows next makes
-    /// another.
-    async fn give_up(&mut self) {
-        let rolled_back = self.session.execute("ROLLBACK", "end decoding").await.is_ok();
-        if rolled_back && self.slot.drop_if_there(&self.session).await.is_ok() {
-            tracing::warn!(slot = self.slot.name, "a slot that cannot be decoded from was dropped");
+    /// Drops a slot that cannot be decoded from, if the server is there, and says what became of it.
+    /// Whoever follows next makes another.
+    async fn give_up(&mut self, error: SourceError) -> SourceError {
+        if self.session.execute("ROLLBACK", "end decoding").await.is_err() {
+            return error;
         }
+        let (session, slot) = (&self.session, &self.slot.name);
+        let said = match self.slot.look(session).await {
+            Ok(None) => format!("somebody dropped the replication slot {slot}"),
+            Ok(Some(Err(why))) => why.said(slot),
+            Ok(Some(Ok(()))) => format!("the replication slot {slot} cannot be decoded from"),
+            Err(_) => return error,
+        };
+        if let Err(kept) = self.slot.drop_if_there(session).await {
+            tracing::info!(slot, error = %kept, "a slot that cannot be decoded from was not dropped");
+        }
+        let message = format!("{}: {said}", session.name());
+        SourceError::new(SourceErrorKind::Unreadable, message).because(error)
     }
 
     /// Reads what transactions wrote, without those that are not visible yet: a commit is decoded
@@ -265,15 +285,15 @@ impl Follower {
         self.looked_at = end;
         let retained = self.slot.retained(&self.session).await?;
         if retained.is_much() && !self.is_much_told {
-            let (slot, bytes) = (&self.slot.name, retained.bytes);
-            let bytes_max = retained.bytes_max.unwrap_or_default();
-            tracing::warn!(
-                slot,
-                bytes,
-                bytes_max,
-                "the server keeps much of its log for this slot, and gives the slot up when that is \
-                 more than max_slot_wal_keep_size"
-            );
+            let Retained { bytes, bytes_max } = retained;
+            self.notices.push(format!(
+                "{}: the server keeps {} MiB of its log for the replication slot {}, and gives that up \
+                 when they are more than max_slot_wal_keep_size, {} MiB",
+                self.session.name(),
+                bytes >> 20,
+                self.slot.name,
+                bytes_max.unwrap_or_default() >> 20,
+            ));
         }
         self.is_much_told = retained.is_much();
         Ok(())
@@ -299,6 +319,15 @@ fn too_much(_: TooMuch) -> FollowError {
 
 #[async_trait]
 impl EventFollower for Follower {
+    fn way(&self) -> String {
+        let made = if self.is_slot_new { ", which was made now" } else { "" };
+        format!("what the server decodes for the replication slot {}{made}", self.slot.name)
+    }
+
+    fn notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
     async fn next(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError> {
         if let Some(captured) = self.catch_up.take() {
             return Ok(Some(captured));

@@ -31,6 +31,39 @@ pub(super) struct Slot {
     pub(super) name: String,
 }
 
+/// What was found when a follower began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SlotFound {
+    /// The slot of the follower before.
+    Usable,
+    /// None, so one was made.
+    Made,
+    /// One that cannot be decoded from, in the place of which another was made.
+    MadeAnew(Unusable),
+}
+
+/// Why a slot cannot be decoded from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// The server gave it up, since it kept too much of the log.
+    Lost,
+    /// It is for something else.
+    Other,
+}
+
+impl Unusable {
+    /// The same for people.
+    pub(super) fn said(self, slot: &str) -> String {
+        match self {
+            Self::Lost => format!(
+                "the server gave the replication slot {slot} up, since that kept more of the log than \
+                 max_slot_wal_keep_size"
+            ),
+            Self::Other => format!("the replication slot {slot} was made for something else"),
+        }
+    }
+}
+
 /// How much of the log a slot keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Retained {
@@ -72,7 +105,7 @@ impl Slot {
         session: &Session,
         layout: &Layout,
         major_version: u32,
-    ) -> Result<Result<(), WhyNot>, QueryError> {
+    ) -> Result<Result<SlotFound, WhyNot>, QueryError> {
         let limit = format!("SET statement_timeout = '{BEGIN_PATIENCE_SECONDS}s'");
         session.execute(&limit, "limit how long it takes to begin").await?;
         let ensured = match self.ensure_both(session, layout, major_version).await {
@@ -88,7 +121,7 @@ impl Slot {
         session: &Session,
         layout: &Layout,
         major_version: u32,
-    ) -> Result<Result<(), WhyNot>, QueryError> {
+    ) -> Result<Result<SlotFound, WhyNot>, QueryError> {
         let name = &self.name;
         match publication::look(session, name, layout, major_version).await? {
             Published::All => {}
@@ -110,11 +143,13 @@ impl Slot {
                 }
             }
         }
-        if self.is_usable(session).await? {
-            return Ok(Ok(()));
-        }
+        let found = match self.look(session).await? {
+            Some(Ok(())) => return Ok(Ok(SlotFound::Usable)),
+            Some(Err(why)) => SlotFound::MadeAnew(why),
+            None => SlotFound::Made,
+        };
         self.drop_if_there(session).await?;
-        self.make(session).await
+        Ok(self.make(session).await?.map(|()| found))
     }
 
     /// Makes the slot, under its name only when all transactions are over that ran when it was made.
@@ -142,25 +177,26 @@ impl Slot {
             format!("SELECT pg_copy_logical_replication_slot('{temporary}', '{name}', false)");
         session.row(&sql, "give the replication slot its name").await?;
         drop_if_there(session, &temporary).await?;
-        tracing::info!(slot = name, "a replication slot was made");
         Ok(Ok(()))
     }
 
-    /// Whether the slot is there and can be decoded from.
-    async fn is_usable(&self, session: &Session) -> Result<bool, QueryError> {
+    /// Whether the slot can be decoded from; `None` if there is none.
+    pub(super) async fn look(
+        &self,
+        session: &Session,
+    ) -> Result<Option<Result<(), Unusable>>, QueryError> {
         let sql = format!(
             "SELECT coalesce(plugin = 'pgoutput' AND database = current_database() \
-                AND NOT temporary AND wal_status IS DISTINCT FROM 'lost', false) \
+                AND NOT temporary, false), coalesce(wal_status = 'lost', false) \
              FROM pg_replication_slots WHERE slot_name = '{}'",
             self.name
         );
         let rows = session.rows(&sql, "look for the replication slot").await?;
-        let is_usable = rows.first().map(|row| row.get(0));
-        if is_usable == Some(false) {
-            let slot = &self.name;
-            tracing::warn!(slot, "the server gave the replication slot up, and another is made");
-        }
-        Ok(is_usable == Some(true))
+        Ok(rows.first().map(|row| match (row.get(0), row.get(1)) {
+            (true, false) => Ok(()),
+            (true, true) => Err(Unusable::Lost),
+            (false, _) => Err(Unusable::Other),
+        }))
     }
 
     /// Drops the slot; whether it was there.

@@ -89,7 +89,7 @@ pub(super) async fn begin(source: &PostgresSource, since: Since) -> Follow {
 pub(super) async fn follow(source: &PostgresSource, since: Since) -> Box<dyn EventFollower> {
     match begin(source, since).await {
         Follow::By(follower) => follower,
-        Follow::ByOpening => panic!("it is followed by being opened"),
+        Follow::ByOpening(_) => panic!("it is followed by being opened"),
         Follow::Lost(whole) => panic!("it cannot be followed: {whole:?}"),
     }
 }

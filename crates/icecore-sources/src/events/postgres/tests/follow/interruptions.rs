@@ -105,7 +105,10 @@ async fn a_publication_that_tells_less_is_noticed_and_what_it_left_out_is_given(
         shop.append(2, "order-1");
         let error = given.take(&mut follower).await;
         assert!(matches!(error, Err(FollowError::Source(_))), "{change}: {error:?}");
-        assert!(matches!(begin(&source, given.since()).await, Follow::ByOpening), "{change}");
+        assert!(
+            matches!(begin(&source, given.since()).await, Follow::ByOpening(Some(_))),
+            "{change}"
+        );
         // Also if that was over before anybody looked.
         shop.sql(&format!("ALTER PUBLICATION {name} {back}"));
         let error = given.take(&mut follower).await;
@@ -133,7 +136,7 @@ async fn a_table_that_was_made_anew_is_not_followed_on() {
     let error = given.take(&mut follower).await;
     assert!(matches!(error, Err(FollowError::Source(_))), "{error:?}");
     // A publication of the name is there, of another table: of none.
-    assert!(matches!(begin(&shop.source(), given.since()).await, Follow::ByOpening));
+    assert!(matches!(begin(&shop.source(), given.since()).await, Follow::ByOpening(Some(_))));
     assert!(shop.source().forget_slot(&StreamSelection::default()).await.unwrap());
     let Follow::Lost(whole) = begin(&shop.source(), given.since()).await else {
         panic!("it is followed");
@@ -231,7 +234,7 @@ async fn a_standby_is_opened_and_is_another_history_when_it_is_promoted() {
     let backup = shop.read(None).await;
     drop(follow(&shop.source(), backup.since()).await);
     let standby = Shop { cluster: shop.cluster.standby() };
-    assert!(matches!(begin(&standby.source(), backup.since()).await, Follow::ByOpening));
+    assert!(matches!(begin(&standby.source(), backup.since()).await, Follow::ByOpening(Some(_))));
     standby.cluster.promote();
     standby.append(2, "order-1");
     let Follow::Lost(whole) = begin(&standby.source(), backup.since()).await else {

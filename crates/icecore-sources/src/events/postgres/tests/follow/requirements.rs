@@ -25,7 +25,7 @@ fn as_reader(shop: &Shop, rights: &str) -> PostgresSource {
 async fn a_server_or_a_table_that_cannot_be_decoded_is_opened_and_nothing_is_left_there() {
     let shop = Shop::new("eventcore");
     let backup = shop.read(None).await;
-    assert!(matches!(begin(&shop.source(), backup.since()).await, Follow::ByOpening));
+    assert!(matches!(begin(&shop.source(), backup.since()).await, Follow::ByOpening(Some(_))));
     assert_eq!(shop.sql(LEFT), "0");
 
     for statement in [
@@ -37,7 +37,7 @@ async fn a_server_or_a_table_that_cannot_be_decoded_is_opened_and_nothing_is_lef
         shop.sql(statement);
         let backup = shop.read(None).await;
         let follow = begin(&shop.source(), backup.since()).await;
-        assert!(matches!(follow, Follow::ByOpening), "{statement}");
+        assert!(matches!(follow, Follow::ByOpening(Some(_))), "{statement}");
         assert_eq!(shop.sql(LEFT), "0", "{statement}");
     }
 }
@@ -47,9 +47,9 @@ async fn the_right_to_replicate_is_enough_where_the_publication_is_there() {
     let shop = Shop::logical("eventcore");
     let backup = shop.read(None).await;
     let reader = as_reader(&shop, "");
-    assert!(matches!(begin(&reader, backup.since()).await, Follow::ByOpening));
+    assert!(matches!(begin(&reader, backup.since()).await, Follow::ByOpening(Some(_))));
     shop.sql("ALTER ROLE reader REPLICATION");
-    assert!(matches!(begin(&reader, backup.since()).await, Follow::ByOpening));
+    assert!(matches!(begin(&reader, backup.since()).await, Follow::ByOpening(Some(_))));
     assert_eq!(shop.sql(LEFT), "0");
     // The owner of the table follows once, or makes the publication of that name.
     drop(follow(&shop.source(), backup.since()).await);
@@ -75,7 +75,7 @@ async fn a_publication_that_leaves_something_out_is_not_used() {
         let name = shop.sql("SELECT pubname FROM pg_publication");
         shop.sql(&format!("DROP PUBLICATION {name}; CREATE PUBLICATION {name} {other}"));
         let follow = begin(&shop.source(), backup.since()).await;
-        assert!(matches!(follow, Follow::ByOpening), "{other}");
+        assert!(matches!(follow, Follow::ByOpening(Some(_))), "{other}");
     }
 }
 
@@ -160,7 +160,7 @@ async fn a_slot_is_made_when_all_that_ran_is_over_and_otherwise_the_source_is_op
         shop.sql(&format!("SELECT pg_cancel_backend({pid})"));
     };
     let (follow, ()) = tokio::join!(begun(), cancel);
-    assert!(matches!(follow, Follow::ByOpening));
+    assert!(matches!(follow, Follow::ByOpening(Some(_))));
     assert_eq!(shop.sql("SELECT count(*) FROM pg_replication_slots"), "0");
 
     let commit = async {
