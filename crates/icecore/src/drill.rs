@@ -10,7 +10,8 @@ mod tally;
 pub use compare::{Comparison, Difference, LiveError, Sample, compare_with_live};
 pub use tally::{StreamTally, Tally, tally};
 
-use crate::ledger::{AppendError, Appended};
+use crate::error::ReadError;
+use crate::ledger::{AppendError, Appended, LoggedContent};
 use crate::repository::Repository;
 use icecore_format::Role;
 use icecore_format::ledger::EntryBody;
@@ -41,6 +42,26 @@ pub async fn record(repository: &Repository, drilled: &Drilled) -> Result<u64, R
             return Ok(number);
         }
     }
+}
+
+/// The newest drill of a source that is recorded, and the number of its entry. Goes through the ledger.
+pub async fn newest(
+    repository: &Repository,
+    source: &str,
+    kind: &str,
+) -> Result<Option<(u64, Drilled)>, ReadError> {
+    let log = repository.log().await?;
+    Ok(log.into_iter().rev().find_map(|logged| match logged.content {
+        LoggedContent::Valid(entry) => match entry.body {
+            EntryBody::Drilled(drilled)
+                if drilled.source == source && drilled.source_kind == kind =>
+            {
+                Some((logged.number, *drilled))
+            }
+            _ => None,
+        },
+        LoggedContent::Void { .. } => None,
+    }))
 }
 
 #[cfg(test)]

@@ -90,6 +90,13 @@ impl Repository {
         Ok(LedgerAudit { log, alarms, witnesses })
     }
 
+    /// Reads every entry from the beginning anew.
+    pub async fn log(&self) -> Result<Vec<LoggedEntry>, ReadError> {
+        let mut ledger = Ledger::open_at_beginning(self.ledger_context());
+        ledger.read_forward(None).await?;
+        Ok(ledger.log().to_vec())
+    }
+
     /// Where chunks are, as of the ledger's state as it was read last.
     pub async fn index(&self) -> Result<Arc<Index>, ReadError> {
         let state = self.state().await;

@@ -1,4 +1,4 @@
-//! `icecore timeline`: what can be recovered of a source.
+//! `icecore timeline`: what can be recovered of a source, and when that was proven last.
 
 use crate::commands::recover::source_name;
 use crate::context::Context;
@@ -7,12 +7,14 @@ use crate::output::Output;
 use crate::snapshot_view::short_id;
 use crate::{table, times};
 use clap::Args;
+use icecore::drill;
 use icecore::recover::{State, states};
 use icecore::timeline::{EpochTimeline, TailTimeline, Timeline, timeline};
+use icecore_format::ledger::body::{DrillPoint, Drilled};
 use serde::Serialize;
 use std::ffi::OsString;
 
-/// Show what can be recovered of a source: its snapshots, its tail, and what is missing of it
+/// Show what can be recovered of a source, what is missing of its tail, and its newest drill
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The source, by its name or as it was given to `backup` or `follow`
@@ -57,6 +59,23 @@ struct GapLine<'a> {
 }
 
 #[derive(Serialize)]
+struct DrillLine<'a> {
+    entry: u64,
+    started: String,
+    host: &'a str,
+    target_kind: &'a str,
+    point: &'a str,
+    reached_time: Option<String>,
+    reached_position: Option<u64>,
+    has_tail: bool,
+    events: u64,
+    streams: u64,
+    proven: bool,
+    failed: Vec<&'a str>,
+    duration_s: f64,
+}
+
+#[derive(Serialize)]
 struct Summary<'a> {
     source: &'a str,
     snapshots: usize,
@@ -73,12 +92,18 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
     let ledger = repository.state().await;
     let name = source_name(&arguments.source, &ledger);
     let states = states(&ledger, &name, arguments.host.as_deref())?;
+    let kind = states.last().map(|state| state.snapshot.source_kind.clone()).unwrap_or_default();
     let found = timeline(&repository, states, arguments.read_data).await?;
+    let drill = drill::newest(&repository, &name, &kind).await?;
     let output = &context.output;
     if output.is_json() {
-        print_json(&name, &found, output);
+        print_json(&name, &found, drill.as_ref(), output);
     } else {
         print(&name, &found, output);
+        output.line(drill.map_or_else(
+            || "no drill of it is recorded".to_owned(),
+            |(_, drilled)| drill_said(&drilled),
+        ));
     }
     match gaps(&found).count() as u64 {
         0 => Ok(()),
@@ -91,7 +116,7 @@ fn gaps(found: &Timeline) -> impl Iterator<Item = &(String, String)> {
     tails.flat_map(|tail| &tail.epochs).flat_map(|epoch| &epoch.gaps)
 }
 
-fn print_json(name: &str, found: &Timeline, output: &Output) {
+fn print_json(name: &str, found: &Timeline, drill: Option<&(u64, Drilled)>, output: &Output) {
     for State { snapshot, .. } in &found.states {
         output.message(
             "snapshot",
@@ -122,6 +147,9 @@ fn print_json(name: &str, found: &Timeline, output: &Output) {
     for (object, problem) in gaps(found) {
         output.message("gap", GapLine { object, problem });
     }
+    if let Some((entry, drilled)) = drill {
+        output.message("drill", DrillLine::new(*entry, drilled));
+    }
     let window = found.window();
     let captured = found.tail.as_ref().map(|tail| tail.captured).unwrap_or_default();
     output.message(
@@ -136,6 +164,68 @@ fn print_json(name: &str, found: &Timeline, output: &Output) {
             commit_times_from: captured.first_commit.map(times::exact),
         },
     );
+}
+
+impl<'a> DrillLine<'a> {
+    fn new(entry: u64, drilled: &'a Drilled) -> Self {
+        Self {
+            entry,
+            started: times::exact(drilled.started),
+            host: &drilled.host,
+            target_kind: &drilled.target_kind,
+            point: point_name(drilled.point),
+            reached_time: drilled.reached_time.map(times::exact),
+            reached_position: drilled.reached_position,
+            has_tail: drilled.has_tail,
+            events: drilled.events,
+            streams: drilled.streams,
+            proven: failed(drilled).next().is_none(),
+            failed: failed(drilled).collect(),
+            duration_s: drilled.nanoseconds_taken as f64 / 1e9,
+        }
+    }
+}
+
+/// What a recovery's summary calls the kind of a point.
+fn point_name(point: DrillPoint) -> &'static str {
+    match point {
+        DrillPoint::Latest => "latest",
+        DrillPoint::Time(_) => "time",
+        DrillPoint::CommitTime(_) => "commit_time",
+        DrillPoint::Position(_) => "position",
+        DrillPoint::Event => "event",
+        DrillPoint::Version => "version",
+    }
+}
+
+/// The names of the checks that failed.
+fn failed(drilled: &Drilled) -> impl Iterator<Item = &str> {
+    drilled.checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str())
+}
+
+/// What a person is told of a drill.
+fn drill_said(drilled: &Drilled) -> String {
+    let point = match drilled.point {
+        DrillPoint::Latest => "everything".to_owned(),
+        DrillPoint::Time(time) => format!("what was recorded until {}", times::exact(time)),
+        DrillPoint::CommitTime(time) => format!("what was committed until {}", times::exact(time)),
+        DrillPoint::Position(position) => format!("everything up to position {position}"),
+        DrillPoint::Event => "everything up to an event".to_owned(),
+        DrillPoint::Version => "everything up to a version of a stream".to_owned(),
+    };
+    let failed: Vec<_> = failed(drilled).collect();
+    let shown = match &failed[..] {
+        [] => "proven".to_owned(),
+        failed => format!("NOT PROVEN, failed: {}", failed.join(", ")),
+    };
+    format!(
+        "newest drill: {} on {}, {point}, {} recovered into {} in {}: {shown}",
+        times::short(drilled.started),
+        drilled.host,
+        table::counted(drilled.events, "event", "events"),
+        drilled.target_kind,
+        table::duration(drilled.nanoseconds_taken as f64 / 1e9),
+    )
 }
 
 fn print(name: &str, found: &Timeline, output: &Output) {

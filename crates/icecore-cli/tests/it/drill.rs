@@ -54,6 +54,37 @@ fn what_was_recovered_is_proven_and_recorded() {
 }
 
 #[test]
+fn the_timeline_has_the_newest_drill_of_the_source() {
+    let sandbox = Sandbox::with_snapshot();
+    let shown = || sandbox.run(["timeline", "shop"]).expect(0).stdout;
+    assert!(shown().ends_with("\nno drill of it is recorded\n"), "{}", shown());
+    let of = |kind: &str| {
+        let messages = sandbox.json(["timeline", "shop"]);
+        messages.into_iter().find(|message| message["message_type"] == kind)
+    };
+    assert_eq!(of("drill"), None);
+    let summary = drill(&sandbox, &["shop", "--to-time", "2026-11-21T12:00:00Z"], 0);
+    let found = of("drill").unwrap();
+    assert_eq!(found["entry"], summary["ledger_entry"]);
+    assert_eq!((&found["proven"], &found["failed"]), (&json!(true), &json!([])));
+    assert_eq!((&found["events"], &found["point"]), (&json!(3), &json!("time")));
+    let said = shown();
+    assert!(said.contains("what was recorded until 2026-11-21T12:00:00Z, 3 events"), "{said}");
+    assert!(said.ends_with(": proven\n"), "{said}");
+
+    drill(&sandbox, &["shop", "--check-command", "exit 1"], 1);
+    let found = of("drill").unwrap();
+    assert_eq!((&found["proven"], &found["failed"]), (&json!(false), &json!(["command"])));
+    let said = shown();
+    assert!(said.contains(", everything, 6 events recovered into ndjson in "), "{said}");
+    assert!(said.ends_with(": NOT PROVEN, failed: command\n"), "{said}");
+    // That of another source is not its.
+    sandbox.run(["backup", "events", "ndjson:shop.ndjson", "--name", "other"]).expect(0);
+    let other = sandbox.run(["timeline", "other"]).expect(0).stdout;
+    assert!(other.ends_with("\nno drill of it is recorded\n"), "{other}");
+}
+
+#[test]
 fn a_source_that_is_named_is_compared_with_no_store() {
     let sandbox = Sandbox::with_snapshot();
     let summary = drill(&sandbox, &["shop", "--to-time", "2026-11-21T12:00:00Z"], 0);
