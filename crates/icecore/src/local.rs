@@ -1,8 +1,10 @@
 //! What this machine remembers of repositories: the last end of the ledger that it saw, the
-//! sessions that did not end, and copies of index runs.
+//! sessions that did not end, how far it put the tails it follows, and copies of index runs.
 //!
 //! All of it may be lost: then a rollback goes unnoticed once, an interrupted backup uploads again,
 //! and index runs are fetched again. So failures here are told to the log and stop nothing.
+
+mod flushes;
 
 use icecore_format::{Hash, RepositoryId, SessionId};
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};

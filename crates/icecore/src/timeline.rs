@@ -130,7 +130,7 @@ async fn look(
     reader: &EpochReader,
     read: bool,
 ) -> Result<(u64, Vec<(String, String)>), ReadError> {
-    let extent = reader.extent().await?;
+    let extent = reader.extent_remembered().await?;
     let objects = match epoch.end {
         Some(end) => end,
         None => tail::complete(reader, extent.objects).await?,

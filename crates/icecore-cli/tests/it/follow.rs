@@ -262,6 +262,40 @@ fn the_timeline_shows_what_can_be_recovered_and_what_is_missing() {
 }
 
 #[test]
+fn the_machine_that_followed_notices_that_the_newest_flush_is_lost() {
+    let sandbox = Sandbox::new();
+    append(&sandbox, 0..10);
+    let mut follower = Follower::start(&sandbox);
+    follower.wait_for("begun");
+    for step in 0..3 {
+        append(&sandbox, 10 + step..11 + step);
+        follower.wait_for("flush");
+    }
+    follower.stop().expect(0);
+    let newest = sandbox.files("repository/tail").pop().unwrap();
+    std::fs::remove_file(&newest).unwrap();
+    let name = newest.strip_prefix(sandbox.path("repository")).unwrap().to_str().unwrap();
+    let shown = sandbox.run(["timeline", "shop"]).expect(1);
+    assert!(shown.stdout.contains(&format!("gap: {name}: it is missing")), "{}", shown.stdout);
+    for check in [&["check"][..], &["check", "--read-data"]] {
+        let found = sandbox.run(check).expect(1);
+        assert!(found.stdout.contains(&format!("damage: {name}: it is missing")), "{found:#?}");
+    }
+    // The next follower says so, and captures again what the source has.
+    let mut follower = Follower::start(&sandbox);
+    assert_eq!(follower.wait_for("begun")["events_before"], 2);
+    assert_eq!(follower.wait_for("flush")["events"], 1);
+    let stopped = follower.stop().expect(0);
+    let warned = format!("this machine had put 1 more into the tail of shop, and {name}");
+    assert!(stopped.stderr.contains(&warned), "{}", stopped.stderr);
+    sandbox.run(["timeline", "shop"]).expect(0);
+    sandbox.run(["check", "--read-data"]).expect(0);
+    let target = format!("ndjson:{}", sandbox.text("latest.ndjson"));
+    sandbox.run(["recover", "shop", "--latest", "--target", &target]).expect(0);
+    assert_eq!(std::fs::read_to_string(sandbox.path("latest.ndjson")).unwrap(), lines(0..13));
+}
+
+#[test]
 fn a_moment_in_the_tail_is_recovered() {
     let sandbox = Sandbox::new();
     append(&sandbox, 0..10);

@@ -24,7 +24,7 @@ pub(super) async fn check(
     for epoch in epochs {
         monitor.stop_point()?;
         let reader = EpochReader::new(repository, epoch);
-        let extent = reader.extent().await?;
+        let extent = reader.extent_remembered().await?;
         if !read_data {
             report.flushes += extent.objects - extent.missing.len() as u64;
             for number in extent.missing {

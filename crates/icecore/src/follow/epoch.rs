@@ -132,6 +132,13 @@ impl Follower<'_> {
             events: opened.writer.total().events,
             ended_another: opened.ended_another,
         });
+        if let Some(first) = opened.lost.first() {
+            let count = opened.lost.len();
+            (self.tell)(FollowNews::Notice(&format!(
+                "this machine had put {count} more into the tail of {name}, and {first} and what came \
+                 after it are lost: what the source still has of them is captured again"
+            )));
+        }
         let resume = standing.and_then(|standing| standing.resume.clone());
         let since = match resume {
             Some((resume, kept)) => Since {

@@ -63,10 +63,18 @@ pub(crate) async fn open(
         .map_err(ReadError::damaged(ObjectRole::Ledger(epoch.number).object_name()))
 }
 
-/// Removes the keys that this machine keeps of epochs that nothing goes on from.
+/// Removes what this machine keeps of epochs that nothing goes on from.
 pub(super) async fn forget_old(repository: &Repository, state: &LedgerState) {
     let needed = state.tails.iter().filter_map(super::chain).flat_map(|(_, epochs)| epochs);
     let names = needed.map(|epoch| epoch.session.to_string()).collect();
+    let newest = state.tails.iter().filter_map(|tail| tail.epochs.last());
+    let open = newest.map(|epoch| epoch.session.to_string()).collect();
     let local = repository.local.clone();
-    repository.environment.compute(move || local.keep_only(DIRECTORY, &names)).await;
+    repository
+        .environment
+        .compute(move || {
+            local.keep_only(DIRECTORY, &names);
+            local.forget_flushes_but(&open);
+        })
+        .await;
 }

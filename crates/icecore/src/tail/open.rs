@@ -19,7 +19,7 @@ use icecore_format::ledger::body::{Follow, FollowedSource, TailMark, TailStart};
 use icecore_format::random::random_bytes;
 use icecore_format::tail::{SealOptions, seal_terminator};
 use icecore_format::{Role, SessionId, SnapshotId};
-use icecore_store::{Content, StoreError};
+use icecore_store::{Content, ObjectName, StoreError};
 
 /// What epoch is to be opened.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct OpenedEpoch {
     pub(crate) starts_at: StartsAt,
     /// Whether it ended another.
     pub(crate) ended_another: bool,
+    /// Objects of that one that this machine had put and that are lost, the first of them first.
+    pub(crate) lost: Vec<ObjectName>,
 }
 
 /// Where an epoch starts.
@@ -96,7 +98,7 @@ pub(crate) async fn open(
         }
         let session =
             SessionId { head: state.next, random: random_bytes(&*repository.environment.random) };
-        let mut ends = None;
+        let (mut ends, mut lost) = (None, Vec::new());
         if let Some(epoch) = newest {
             let alive = is_alive(repository, epoch).await;
             let is_here = epoch.host == request.host;
@@ -104,7 +106,11 @@ pub(crate) async fn open(
                 let (name, host) = (request.source.name.clone(), epoch.host.clone());
                 return Err(OpenError::Followed { name, host, is_here });
             }
-            ends = Some(end(repository, epoch, session).await?);
+            let mark = end(repository, epoch, session).await?;
+            let reader = EpochReader::new(repository, epoch);
+            let numbers = reader.lost(reader.extent().await?.objects).await;
+            lost.extend(numbers.map(|number| reader.name(number)));
+            ends = Some(mark);
         }
         // A snapshot that has all of the tail, and maybe more, is gone on from.
         let absorbed = match (request.start, tail, ends) {
@@ -139,7 +145,8 @@ pub(crate) async fn open(
         if append(repository, follow, &state).await? {
             keys::forget_old(repository, &repository.state().await).await;
             let writer = TailWriter::new(repository, session, key, total, lease);
-            return Ok(Some(OpenedEpoch { writer, starts_at, ended_another: ends.is_some() }));
+            let ended_another = ends.is_some();
+            return Ok(Some(OpenedEpoch { writer, starts_at, ended_another, lost }));
         }
     }
 }

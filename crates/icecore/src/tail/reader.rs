@@ -1,7 +1,9 @@
 //! Reading the objects of an epoch, and finding out how many there are.
 
+use crate::environment::Environment;
 use crate::error::ReadError;
 use crate::layout::ObjectRole;
+use crate::local::RepositoryState;
 use crate::repository::Repository;
 use crate::storage;
 use bytes::Bytes;
@@ -13,6 +15,7 @@ use icecore_format::record::DecodeError;
 use icecore_format::tail::{Flush, OBJECT_BYTES_MAX, TailObject, TailRecord};
 use icecore_store::{ObjectName, Store, StoreErrorKind};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Objects that are asked for at once.
@@ -26,6 +29,8 @@ pub(crate) struct EpochReader {
     session: SessionId,
     /// How many objects count, if the ledger says so.
     end: Option<u64>,
+    environment: Environment,
+    local: RepositoryState,
 }
 
 /// What is stored under a number.
@@ -60,8 +65,14 @@ pub(crate) struct Extent {
 
 impl EpochReader {
     pub(crate) fn new(repository: &Repository, epoch: &EpochState) -> Self {
-        let (store, keys) = (repository.store.clone(), repository.keys.clone());
-        Self { store, keys, session: epoch.session, end: epoch.end }
+        Self {
+            store: repository.store.clone(),
+            keys: repository.keys.clone(),
+            session: epoch.session,
+            end: epoch.end,
+            environment: repository.environment.clone(),
+            local: repository.local.clone(),
+        }
     }
 
     /// What an object is called.
@@ -97,6 +108,26 @@ impl EpochReader {
             Found::Missing => Err(ReadError::TailMissing { object }),
             Found::Damaged(source) => Err(ReadError::Damaged { object, source }),
         }
+    }
+
+    /// What there is, and of the newest objects what this machine has put and is lost: while the epoch
+    /// is open, only this machine knows of these.
+    pub(crate) async fn extent_remembered(&self) -> Result<Extent, ReadError> {
+        let mut extent = self.extent().await?;
+        let lost = self.lost(extent.objects).await;
+        extent.missing.extend(lost.clone());
+        extent.objects = extent.objects.max(lost.end);
+        Ok(extent)
+    }
+
+    /// Of the objects from `objects` on, of which there is none, those that this machine has put.
+    pub(crate) async fn lost(&self, objects: u64) -> Range<u64> {
+        if self.end.is_some() {
+            return objects..objects;
+        }
+        let (local, session) = (self.local.clone(), self.session);
+        let remembered = self.environment.compute(move || local.flushes_remembered(session)).await;
+        objects..remembered.max(objects)
     }
 
     /// What there is. A listing may be stale, so what it lacks is asked for.

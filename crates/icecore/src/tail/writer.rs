@@ -3,7 +3,7 @@
 use crate::environment::Environment;
 use crate::event_log::CapturedChunks;
 use crate::layout::ObjectRole;
-use crate::local::SessionLease;
+use crate::local::{RepositoryState, SessionLease};
 use crate::repository::Repository;
 use crate::storage::{self, Put};
 use icecore_format::block::Compression;
@@ -32,6 +32,7 @@ pub(crate) struct TailWriter {
     total: Span,
     /// Whether what was put last counts only if more follows.
     awaits_more: bool,
+    local: RepositoryState,
     _lease: Option<SessionLease>,
 }
 
@@ -78,6 +79,7 @@ impl TailWriter {
             previous: Hash([0; 32]),
             total,
             awaits_more: false,
+            local: repository.local.clone(),
             _lease: lease,
         }
     }
@@ -151,6 +153,8 @@ impl TailWriter {
                 self.previous = sealed.hash;
                 self.total = sealed.total;
                 self.awaits_more = sealed.awaits_more;
+                let (local, session, objects) = (self.local.clone(), self.session, self.next);
+                self.environment.compute(move || local.remember_flushes(session, objects)).await;
                 Ok(sealed.content.len())
             }
             Put::Taken(_) => Err(FlushError::Ended),
