@@ -167,7 +167,7 @@ async fn a_machine_that_kept_nothing_reads_everything_and_stores_almost_nothing(
         second.reading
     );
     assert_eq!((second.history, second.events_new), (History::Continued, 50));
-    // The open segment and the tail are new; the chunks are not.
+    // The open segment and the rest are new; the chunks are not.
     assert!(second.snapshot.bytes_stored < 24 << 10, "{} bytes", second.snapshot.bytes_stored);
     let expected = Expected::default().and(&first, &before).and(&second, &after);
     expected.assert_is_all(&host.stranger(1), Arc::new(store)).await;

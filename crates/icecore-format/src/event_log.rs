@@ -3,7 +3,7 @@
 //! A log has three parts. *Closed* segments follow from the events alone and never change; they
 //! are the leaves of a Merkle mountain range whose peaks stand in the commit: full groups of peaks
 //! become the children of a new node. *Open* segments hold the chunks since the last closed one,
-//! and are merged as they become many. The *tail* is the events since the last chunk that is cut
+//! and are merged as they become many. The *rest* is the events since the last chunk that is cut
 //! for good. Who appends needs no node that is older than the open segments, and consecutive
 //! snapshots share all but the last few.
 //!
@@ -95,10 +95,10 @@ pub struct EventLogRoot {
     pub peaks: Vec<Subtree>,
     /// The open segments: height 0.
     pub open: Vec<Subtree>,
-    /// Chunks of the tail, in no segment and no stream directory.
-    pub tail: Vec<SegmentChunk>,
-    /// What the tail spans; no segments.
-    pub tail_span: Span,
+    /// Chunks of the rest, in no segment and no stream directory.
+    pub rest: Vec<SegmentChunk>,
+    /// What the rest spans; no segments.
+    pub rest_span: Span,
     /// Tells whether other events are the same ones in the same order.
     pub digest: EventDigest,
     /// What follows the last event in the source (white space, for NDJSON): a chunk of kind `Beside`.
@@ -108,7 +108,7 @@ pub struct EventLogRoot {
 impl EventLogRoot {
     /// What the whole log spans.
     pub fn span(&self) -> Span {
-        let mut span = self.tail_span;
+        let mut span = self.rest_span;
         for subtree in self.peaks.iter().chain(&self.open) {
             span.add(&subtree.span);
         }

@@ -11,14 +11,14 @@ mod heads;
 mod kept;
 mod open;
 mod reader;
+mod rest;
 mod segment;
 mod streams;
-mod tail;
 mod writer;
 
 pub(crate) use captured::CapturedChunks;
 pub(crate) use heads::Tally;
 pub(crate) use kept::KeptLog;
 pub(crate) use reader::{LogReader, PartReader, PlacedChunk, PlacedPart};
-pub(crate) use tail::{captured_batch, payloads_of};
+pub(crate) use rest::{captured_batch, payloads_of};
 pub(crate) use writer::{LogWriter, WriteError};

@@ -214,11 +214,11 @@ fn subtree(height: impl Strategy<Value = u8>) -> impl Strategy<Value = Subtree> 
 }
 
 fn event_log_root() -> BoxedStrategy<EventLogRoot> {
-    let tail = (vec(segment_chunk(), 0..3), span(), number());
-    (vec(subtree(any::<u8>()), 0..3), vec(subtree(Just(0)), 0..3), tail, option::of(chunk_id()))
-        .prop_map(|(peaks, open, (tail, tail_span, digest), epilogue)| {
+    let rest = (vec(segment_chunk(), 0..3), span(), number());
+    (vec(subtree(any::<u8>()), 0..3), vec(subtree(Just(0)), 0..3), rest, option::of(chunk_id()))
+        .prop_map(|(peaks, open, (rest, rest_span, digest), epilogue)| {
             let digest = EventDigest(digest);
-            EventLogRoot { peaks, open, tail, tail_span, digest, epilogue }
+            EventLogRoot { peaks, open, rest, rest_span, digest, epilogue }
         })
         .boxed()
 }

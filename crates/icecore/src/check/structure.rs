@@ -79,7 +79,7 @@ impl Walk<'_> {
             self.locate(epilogue).await?;
         }
         let reader = LogReader::new(self.chunks.clone());
-        self.tail(root).await?;
+        self.rest(root).await?;
         let mut pending: Vec<Subtree> = root.peaks.iter().chain(&root.open).copied().collect();
         while let Some(subtree) = pending.pop() {
             monitor.stop_point()?;
@@ -127,9 +127,9 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn tail(&mut self, root: &EventLogRoot) -> Result<(), ReadError> {
-        self.compare("tail", count(&root.tail), &root.tail_span);
-        self.event_chunks(&root.tail).await
+    async fn rest(&mut self, root: &EventLogRoot) -> Result<(), ReadError> {
+        self.compare("rest", count(&root.rest), &root.rest_span);
+        self.event_chunks(&root.rest).await
     }
 
     async fn event_chunks(&mut self, chunks: &[SegmentChunk]) -> Result<(), ReadError> {

@@ -4,8 +4,8 @@
 //! All of it may be lost, or belong to an older snapshot: then the source is read whole.
 
 use super::heads::KeptHeads;
+use super::rest::KeptChunk;
 use super::segment::ReadySegment;
-use super::tail::KeptChunk;
 use crate::repository::Repository;
 use crate::session::NewChunk;
 use icecore_format::envelope::{self, EnvelopeKind};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(crate) struct KeptLog {
     pub(super) heads: KeptHeads,
-    pub(super) tail: Vec<KeptChunk>,
+    pub(super) rest: Vec<KeptChunk>,
     pub(super) open: Vec<KeptSegment>,
     /// What the source asked to keep.
     pub(crate) source: Vec<u8>,
@@ -53,7 +53,7 @@ impl Record for SegmentPlaintexts {
 struct LogFile {
     snapshot: SnapshotId,
     heads: KeptHeads,
-    tail: Vec<KeptChunk>,
+    rest: Vec<KeptChunk>,
     source: Vec<u8>,
 }
 
@@ -139,10 +139,10 @@ impl Files {
     }
 
     fn load(&self, id: SnapshotId, root: &EventLogRoot) -> Option<KeptLog> {
-        let LogFile { snapshot, heads, tail, source } = self.read(LOG)?;
+        let LogFile { snapshot, heads, rest, source } = self.read(LOG)?;
         let is_whole = snapshot == id
-            && tail.iter().map(|kept| &kept.entry).eq(&root.tail)
-            && tail.iter().all(|kept| kept.is_genuine(&self.keys));
+            && rest.iter().map(|kept| &kept.entry).eq(&root.rest)
+            && rest.iter().all(|kept| kept.is_genuine(&self.keys));
         if !is_whole {
             return None;
         }
@@ -151,16 +151,16 @@ impl Files {
             let kept = KeptSegment { subtree: *subtree, plaintexts, is_new: false };
             kept.is_genuine(&self.keys).then_some(kept)
         });
-        Some(KeptLog { heads, tail, open: open.collect::<Option<_>>()?, source })
+        Some(KeptLog { heads, rest, open: open.collect::<Option<_>>()?, source })
     }
 
     fn save(&self, snapshot: SnapshotId, kept: KeptLog) {
-        let KeptLog { heads, tail, open, source } = kept;
+        let KeptLog { heads, rest, open, source } = kept;
         for segment in open.iter().filter(|segment| segment.is_new) {
             self.write(&segment.subtree.id.to_string(), &segment.plaintexts.encode());
         }
         // Of a million streams this is much, and not needed in both forms at once.
-        let file = LogFile { snapshot, heads, tail, source };
+        let file = LogFile { snapshot, heads, rest, source };
         let plaintext = file.encode();
         drop(file);
         self.write(LOG, &plaintext);

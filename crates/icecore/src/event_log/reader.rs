@@ -22,7 +22,7 @@ pub(crate) struct LogReader {
     chunks: ChunkReader,
 }
 
-/// Reads one part of a log: a segment, or the tail, which has no directory.
+/// Reads one part of a log: a segment, or the rest, which has no directory.
 #[derive(Clone)]
 pub(crate) struct PartReader {
     chunks: ChunkReader,
@@ -58,7 +58,7 @@ pub(crate) struct PlacedChunk {
 #[derive(Clone)]
 enum Part {
     Segment(ChunkId, Segment),
-    Tail(Vec<SegmentChunk>),
+    Rest(Vec<SegmentChunk>),
 }
 
 impl LogReader {
@@ -112,13 +112,13 @@ impl LogReader {
             async move { Ok((leaf.span, reader.segment(leaf.id).await?)) }
         });
         let segments = segments.try_buffered(READS_AHEAD);
-        let tail = (!root.tail.is_empty()).then(|| Ok((root.tail_span, self.tail(root))));
-        segments.chain(stream::iter(tail))
+        let rest = (!root.rest.is_empty()).then(|| Ok((root.rest_span, self.rest(root))));
+        segments.chain(stream::iter(rest))
     }
 
-    /// The tail of a log.
-    pub(crate) fn tail(&self, root: &EventLogRoot) -> PartReader {
-        PartReader { chunks: self.chunks.clone(), part: Part::Tail(root.tail.clone()) }
+    /// The rest of a log.
+    pub(crate) fn rest(&self, root: &EventLogRoot) -> PartReader {
+        PartReader { chunks: self.chunks.clone(), part: Part::Rest(root.rest.clone()) }
     }
 
     /// The subtrees below an inner node.
@@ -146,7 +146,7 @@ impl PartReader {
     pub(crate) fn chunks(&self) -> &[SegmentChunk] {
         match &self.part {
             Part::Segment(_, segment) => &segment.chunks,
-            Part::Tail(chunks) => chunks,
+            Part::Rest(chunks) => chunks,
         }
     }
 
@@ -154,12 +154,12 @@ impl PartReader {
     pub(crate) fn directory(&self) -> &[PageRef] {
         match &self.part {
             Part::Segment(_, segment) => &segment.directory,
-            Part::Tail(_) => &[],
+            Part::Rest(_) => &[],
         }
     }
 
     /// For each of its chunks, whether it may hold events of the wanted streams: exactly those in a
-    /// segment, and all of a tail, which is short.
+    /// segment, and all of a rest, which is short.
     async fn are_wanted(&self, streams: &StreamSelection) -> Result<Vec<bool>, ReadError> {
         let Part::Segment(_, segment) = &self.part else {
             return Ok(vec![true; self.chunks().len()]);
@@ -183,7 +183,7 @@ impl PartReader {
                 (None, Part::Segment(id, _)) => {
                     return Err(malformed(*id, "a chunk beyond its segment"));
                 }
-                (None, Part::Tail(_)) => {}
+                (None, Part::Rest(_)) => {}
             }
         }
         Ok(wanted)
@@ -196,7 +196,7 @@ impl PartReader {
     ) -> Result<Vec<StreamEntry>, ReadError> {
         match &self.part {
             Part::Segment(_, segment) => self.listed(segment, wanted).await,
-            Part::Tail(chunks) => self.counted(chunks, wanted).await,
+            Part::Rest(chunks) => self.counted(chunks, wanted).await,
         }
     }
 
@@ -282,12 +282,12 @@ impl PlacedPart {
         Self { number: 0, first_ordinal, events, span: Span::default(), part }
     }
 
-    /// The segment, whose directory lists its streams; a tail has none, so that its chunks have to be
+    /// The segment, whose directory lists its streams; a rest has none, so that its chunks have to be
     /// looked at.
     pub(crate) fn segment(&self) -> Option<ChunkId> {
         match &self.part.part {
             Part::Segment(id, _) => Some(*id),
-            Part::Tail(_) => None,
+            Part::Rest(_) => None,
         }
     }
 

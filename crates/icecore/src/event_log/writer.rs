@@ -8,8 +8,8 @@ use super::cut::{Cut, CuttableBatch, Cutter, Piece};
 use super::heads::{Heads, Tally};
 use super::kept::{KeptLog, chunks_of};
 use super::open::OpenRegion;
+use super::rest::KeptChunk;
 use super::segment::record_chunk;
-use super::tail::KeptChunk;
 use crate::environment::Environment;
 use crate::error::ReadError;
 use crate::monitor::{Counter, Monitor};
@@ -29,8 +29,8 @@ use std::sync::Arc;
 /// Cuts whose chunks are built at once, for each job that the pool runs at once.
 const BUILDING_PER_JOB: usize = 4;
 
-/// Chunks that the tail may have before it is cut for good.
-const TAIL_CHUNKS_MAX: usize = 6;
+/// Chunks that the rest may have before it is cut for good.
+const REST_CHUNKS_MAX: usize = 6;
 
 /// A failure while events were written: the source's, or the repository's.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +60,9 @@ pub(crate) struct LogWriter {
     building: Pipeline<Result<ReadyChunk, DecodeError>>,
     root: EventLogRoot,
     open: OpenRegion,
-    /// The tail as it is kept, in the order of the root's.
-    tail: Vec<KeptChunk>,
-    /// The heads of all streams before the tail.
+    /// The rest as it is kept, in the order of the root's.
+    rest: Vec<KeptChunk>,
+    /// The heads of all streams before the rest.
     heads: Heads,
     /// Events that the digest covers.
     digested: u64,
@@ -74,7 +74,7 @@ pub(crate) struct LogWriter {
 
 /// Whether events are cut yet.
 enum Cutting {
-    /// The few events that follow the tail, as long as they are few.
+    /// The few events that follow the rest, as long as they are few.
     Not { batches: Vec<CuttableBatch>, bytes: u64 },
     /// They are.
     By(Cutter),
@@ -132,7 +132,7 @@ impl LogWriter {
             building: Pipeline::new(BUILDING_PER_JOB * parallelism + 1),
             root: EventLogRoot::default(),
             open: OpenRegion::default(),
-            tail: Vec::new(),
+            rest: Vec::new(),
             heads,
             digested: 0,
             known,
@@ -150,13 +150,13 @@ impl LogWriter {
         root: EventLogRoot,
         kept: KeptLog,
     ) -> Self {
-        let KeptLog { heads, tail, open, source: _ } = kept;
+        let KeptLog { heads, rest, open, source: _ } = kept;
         Self {
             cutting: Cutting::Not { batches: Vec::new(), bytes: 0 },
             digested: root.span().events,
             root: EventLogRoot { open: Vec::new(), epilogue: None, ..root },
             open: OpenRegion::new(open),
-            tail,
+            rest,
             heads: heads.into(),
             ..Self::new(session, monitor, streams, None)
         }
@@ -186,7 +186,7 @@ impl LogWriter {
         epilogue: Vec<u8>,
         session: &mut Session<'_>,
     ) -> Result<WrittenLog, WriteError> {
-        let rest = match std::mem::replace(&mut self.cutting, Cutting::By(Cutter::new(self.sizes)))
+        let last = match std::mem::replace(&mut self.cutting, Cutting::By(Cutter::new(self.sizes)))
         {
             Cutting::By(cutter) => cutter.finish().unwrap_or_default(),
             Cutting::Not { batches, .. } => {
@@ -206,7 +206,7 @@ impl LogWriter {
             }
         }
         self.root.open = self.open.subtrees();
-        self.add_tail(rest, session).await?;
+        self.add_rest(last, session).await?;
 
         if !epilogue.is_empty() {
             self.bytes_read += epilogue.len() as u64;
@@ -216,7 +216,7 @@ impl LogWriter {
             self.root.epilogue = Some(id);
         }
         let heads = self.heads.keep();
-        for chunk in &self.tail {
+        for chunk in &self.rest {
             self.heads.add(&chunk.streams(&self.boundary).map_err(from_source)?);
         }
         let span = self.root.span();
@@ -241,7 +241,7 @@ impl LogWriter {
             begins_as_known: self.known.map(|known| known.is_met.unwrap_or(false)),
             kept: KeptLog {
                 heads,
-                tail: self.tail,
+                rest: self.rest,
                 open: self.open.into_kept(),
                 source: Vec::new(),
             },
@@ -279,26 +279,26 @@ impl LogWriter {
             Cutting::Not { batches, bytes } => {
                 *bytes += batch.record_bytes();
                 let is_few = *bytes <= u64::from(self.sizes.max)
-                    && self.tail.len() < TAIL_CHUNKS_MAX
+                    && self.rest.len() < REST_CHUNKS_MAX
                     && !batch.has_large_payload();
                 batches.push(batch);
                 if !is_few {
-                    self.cut_tail(session).await?;
+                    self.cut_rest(session).await?;
                 }
             }
         }
         Ok(true)
     }
 
-    /// Cuts the tail and what followed it for good, and everything from now on.
-    async fn cut_tail(&mut self, session: &mut Session<'_>) -> Result<(), WriteError> {
+    /// Cuts the rest and what followed it for good, and everything from now on.
+    async fn cut_rest(&mut self, session: &mut Session<'_>) -> Result<(), WriteError> {
         let cutting = Cutting::By(Cutter::new(self.sizes));
         let Cutting::Not { batches, .. } = std::mem::replace(&mut self.cutting, cutting) else {
             return Ok(());
         };
-        self.root.tail.clear();
-        self.root.tail_span = Span::default();
-        for kept in std::mem::take(&mut self.tail) {
+        self.root.rest.clear();
+        self.root.rest_span = Span::default();
+        for kept in std::mem::take(&mut self.rest) {
             let boundary = self.boundary;
             let batch = self
                 .environment
@@ -375,16 +375,16 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Adds the last events to the tail.
-    async fn add_tail(&mut self, cut: Cut, session: &mut Session<'_>) -> Result<(), WriteError> {
+    /// Adds the last events to the rest.
+    async fn add_rest(&mut self, cut: Cut, session: &mut Session<'_>) -> Result<(), WriteError> {
         if cut.is_empty() {
             return Ok(());
         }
         let chunk = self.build(cut).await.map_err(from_source)?;
         self.monitor.count(Counter::Events, chunk.span.events);
-        self.tail.push(KeptChunk::new(&chunk));
-        self.root.tail.push(chunk.entry);
-        self.root.tail_span.add(&chunk.span);
+        self.rest.push(KeptChunk::new(&chunk));
+        self.root.rest.push(chunk.entry);
+        self.root.rest_span.add(&chunk.span);
         for new in chunk.chunks {
             session.put(new).await?;
         }

@@ -154,8 +154,8 @@ impl TailLog {
     /// The log of the snapshot that it goes on from, and all of the tail.
     pub(crate) fn after(&self, base: &Snapshot) -> EventLogRoot {
         let mut root = base.event_log.clone().unwrap_or_default();
-        root.tail.extend(&self.flushes);
-        root.tail_span.add(&self.total);
+        root.rest.extend(&self.flushes);
+        root.rest_span.add(&self.total);
         root
     }
 

@@ -1,4 +1,4 @@
-//! The tail's chunks as this machine keeps them: they become events again when there are enough to
+//! The chunks of a log's rest as this machine keeps them: they become events again when there are enough to
 //! be cut for good.
 
 use super::chunk::ReadyChunk;
@@ -15,7 +15,7 @@ use icecore_format::{ChunkId, ChunkKind};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// A chunk of the tail.
+/// A chunk of the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KeptChunk {
     pub(super) entry: SegmentChunk,
