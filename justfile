@@ -25,6 +25,10 @@ properties ROUNDS="20":
 torture ROUNDS="10":
     for round in $(seq {{ROUNDS}}); do cargo test --release -p icecore-cli --test it -- --ignored kill::; done
 
+# MINUTES of four writers to PostgreSQL, while the follower is killed every few seconds; then all is compared.
+follow-torture MINUTES="15":
+    ICECORE_TORTURE_MINUTES={{MINUTES}} cargo test --release -p icecore-cli --test it -- --ignored --exact --nocapture follow_postgres::torture
+
 # One stream after ten thousand incremental backups: minutes.
 incrementals:
     cargo test --release -p icecore-tests --test it -- --ignored --nocapture incremental::

@@ -28,6 +28,9 @@ mod times;
 mod error;
 mod explain;
 
+#[cfg(all(test, feature = "postgres", feature = "sqlite"))]
+mod documented;
+
 use arguments::Cli;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use context::Context;

@@ -1,5 +1,5 @@
 //! `icecore follow` of a store in PostgreSQL: four writers, and a follower that is killed again and
-//! again; and what is recovered from its tail.
+//! again, for a moment or as long as one likes; and what is recovered from its tail.
 
 mod outages;
 
@@ -9,10 +9,22 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Transactions of each writer; each has two events in one stream and one in a stream of all.
-const TRANSACTIONS: u64 = 60;
+/// How long writers write, and how often the follower is killed meanwhile.
+#[derive(Clone, Copy)]
+struct Ordeal {
+    /// Transactions of each writer, at least; each has two events in one stream and one in a stream of
+    /// all.
+    transactions: u64,
+    /// How long they go on, at least.
+    lasts: Duration,
+    /// How long a follower lives at most.
+    life: Duration,
+}
+
+const SHORT: Ordeal =
+    Ordeal { transactions: 60, lasts: Duration::ZERO, life: Duration::from_millis(300) };
 
 fn store(wal_level: &str) -> Cluster {
     store_with(&ClusterOptions::default().setting("wal_level", wal_level))
@@ -39,9 +51,12 @@ fn insert(stream: &str, events: u64) -> String {
 }
 
 /// One writer's transactions; every seventh is rolled back.
-fn write(cluster: &Cluster, writer: u64) {
-    let mut psql = cluster.session("shop");
-    for number in 0..TRANSACTIONS {
+fn write(cluster: &Cluster, writer: u64, ordeal: Ordeal) {
+    let (mut psql, began) = (cluster.session("shop"), Instant::now());
+    for number in 0.. {
+        if number >= ordeal.transactions && began.elapsed() >= ordeal.lasts {
+            break;
+        }
         let (own, all) =
             (insert(&format!("w{writer}-{number}"), 2), insert(&format!("all-{writer}"), 1));
         let end = if number % 7 == 6 { "ROLLBACK" } else { "COMMIT" };
@@ -69,7 +84,7 @@ fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, message_type:
 
 const ROWS: &str = "SELECT count(*), sum(hashtextextended(e::text, 0)) FROM eventcore_events e";
 
-fn nothing_is_lost_and_nothing_doubled(wal_level: &str) {
+fn nothing_is_lost_and_nothing_doubled(wal_level: &str, ordeal: Ordeal) {
     let (cluster, sandbox) = (store(wal_level), Sandbox::new());
     let url = cluster.url("shop");
     thread::scope(|scope| {
@@ -77,7 +92,7 @@ fn nothing_is_lost_and_nothing_doubled(wal_level: &str) {
             .map(|writer| {
                 scope.spawn({
                     let cluster = &cluster;
-                    move || write(cluster, writer)
+                    move || write(cluster, writer, ordeal)
                 })
             })
             .collect();
@@ -86,11 +101,12 @@ fn nothing_is_lost_and_nothing_doubled(wal_level: &str) {
             let mut child = follow(&sandbox, &url);
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             next(&mut lines, "begun");
-            thread::sleep(Duration::from_millis(20 + 37 * (kill % 8)));
+            thread::sleep(ordeal.life * (1 + 5 * kill % 8) / 8);
             child.kill().unwrap();
             child.wait().unwrap();
             kill += 1;
         }
+        println!("the follower was killed {kill} times");
     });
     // The last one catches up, and what is captured last is in it.
     cluster.psql("shop", &insert("after", 1));
@@ -114,6 +130,7 @@ fn nothing_is_lost_and_nothing_doubled(wal_level: &str) {
         captured += next(&mut lines, "flush")["events"].as_u64().unwrap();
     }
     assert_eq!(captured, expected);
+    println!("{expected} events were written, and are recovered now");
     let target = cluster.url("recovered");
     sandbox.run(["recover", "shop", "--latest", "--target", &target]).expect(0);
     assert_eq!(cluster.psql("recovered", ROWS), cluster.psql("shop", ROWS));
@@ -134,12 +151,28 @@ fn nothing_is_lost_and_nothing_doubled(wal_level: &str) {
 
 #[test]
 fn what_the_server_decodes_is_captured_once_whoever_is_killed() {
-    nothing_is_lost_and_nothing_doubled("logical");
+    nothing_is_lost_and_nothing_doubled("logical", SHORT);
 }
 
 #[test]
 fn what_is_looked_for_again_and_again_is_captured_once_whoever_is_killed() {
-    nothing_is_lost_and_nothing_doubled("replica");
+    nothing_is_lost_and_nothing_doubled("replica", SHORT);
+}
+
+#[test]
+#[ignore = "takes as many minutes as ICECORE_TORTURE_MINUTES says"]
+#[expect(clippy::disallowed_methods, reason = "who starts it says how long it takes")]
+fn torture() {
+    let minutes = std::env::var("ICECORE_TORTURE_MINUTES").expect("it is said how long");
+    let minutes: u64 = minutes.parse().expect("a number of minutes");
+    nothing_is_lost_and_nothing_doubled(
+        "logical",
+        Ordeal {
+            transactions: 0,
+            lasts: Duration::from_secs(60 * minutes),
+            life: Duration::from_secs(5),
+        },
+    );
 }
 
 #[test]

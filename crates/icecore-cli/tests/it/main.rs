@@ -29,6 +29,7 @@ mod follow;
 #[cfg(feature = "postgres")]
 mod follow_postgres;
 mod garbage;
+mod guides;
 mod interrupt;
 mod kill;
 #[cfg(feature = "postgres")]
