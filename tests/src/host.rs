@@ -196,15 +196,25 @@ impl Host {
 
     /// Adds a writer's key to a repository, which [`Self::open_as_writer`] opens.
     pub async fn add_writer(&self, store: &dyn Store, founder: &Repository) {
+        self.add_key(store, founder, Role::Writer, WRITER_PASSWORD).await;
+    }
+
+    /// Adds a key of this role to a repository, which the password opens.
+    pub async fn add_key(
+        &self,
+        store: &dyn Store,
+        founder: &Repository,
+        role: Role,
+        password: &[u8],
+    ) {
         let random = &*self.random;
-        let keys = founder.keys().for_role(Role::Writer, random);
+        let keys = founder.keys().for_role(role, random);
         let key = keys.signing.verifying_key();
-        let slot = KeySlot::seal(&keys, WRITER_PASSWORD, PasswordCost::TRIVIAL, random)
+        let slot = KeySlot::seal(&keys, password, PasswordCost::TRIVIAL, random)
             .expect("a key slot can be made");
         let name = ObjectRole::KeySlot(key.id()).object_name();
         store.put_new(&name, slot.into()).await.expect("the slot is new");
-        let added = KeyAdded { key, role: Role::Writer };
-        append_entry(founder, store, random, added.into()).await;
+        append_entry(founder, store, random, KeyAdded { key, role }.into()).await;
         founder.refresh().await.expect("the ledger can be read");
     }
 

@@ -17,7 +17,8 @@ mod target;
 use crate::commands::recover::objectives::{Objectives, Outcome, Watch};
 use crate::commands::recover::point::PointArgument;
 use crate::commands::recover::report::{Report, in_seconds};
-use crate::commands::recover::{source_name, ties};
+use crate::commands::recover::{chosen, source_name, ties};
+use crate::commands::restore::VerifyArgument;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::locator::{Locator, SourceOptions};
@@ -68,6 +69,9 @@ pub(crate) struct Arguments {
     /// Only snapshots that were made on this host
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
+    /// Cut this snapshot and no other: the beginning of its id, or `latest`
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "host")]
+    from: Option<String>,
     /// What to recover into [default: what the source is]
     #[arg(long, value_name = "KIND", value_enum)]
     into: Option<Kind>,
@@ -83,6 +87,9 @@ pub(crate) struct Arguments {
     /// Choose the same streams as a drill that told this seed
     #[arg(long, value_name = "NUMBER", requires = "sample")]
     seed: Option<u64>,
+    /// How the scratch target is compared with the snapshot
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = VerifyArgument::Full)]
+    verify: VerifyArgument,
     #[command(flatten)]
     checks: UserChecks,
     /// Write the report to a file: JSON if it ends in .json, else a page in Markdown
@@ -100,8 +107,13 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     let repository = context.open().await?;
     let ledger = repository.state().await;
     let name = source_name(&arguments.source, &ledger);
-    let states = states(&ledger, &name, arguments.host.as_deref())?;
-    let states = with_tails(&repository, states).await?;
+    let states = match &arguments.from {
+        Some(from) => vec![chosen(&ledger, from, &name)?],
+        None => {
+            let states = states(&ledger, &name, arguments.host.as_deref())?;
+            with_tails(&repository, states).await?
+        }
+    };
     let source_kind = states.last().map(|state| state.snapshot.source_kind.clone());
     let source_kind = source_kind.unwrap_or_default();
     let kind = Kind::choose(arguments.into, &source_kind)?;
@@ -126,6 +138,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
         request: &request,
         target: &target,
         scratch: &scratch,
+        verification: arguments.verify.into(),
         objectives: &arguments.objectives,
         monitor: &monitor,
         context,
@@ -184,6 +197,7 @@ struct Running<'a> {
     request: &'a RecoverRequest,
     target: &'a ScratchTarget,
     scratch: &'a Scratch,
+    verification: Verification,
     objectives: &'a Objectives,
     monitor: &'a Monitor,
     context: &'a Context,
@@ -201,7 +215,7 @@ impl Running<'_> {
         let began = Instant::now();
         let milestones = Watch::begin(self.objectives, began, &self.context.output);
         let options =
-            RestoreOptions { verification: Verification::ReadBack, ..RestoreOptions::default() };
+            RestoreOptions { verification: self.verification, ..RestoreOptions::default() };
         let target = self.target.open()?;
         let recovered =
             recover(self.repository, self.request, &*target, &options, self.monitor).await;

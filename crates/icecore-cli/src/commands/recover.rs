@@ -99,7 +99,11 @@ pub(crate) fn source_name(source: &OsStr, ledger: &LedgerState) -> String {
 }
 
 /// The one snapshot that is to be cut.
-fn chosen(ledger: &LedgerState, from: &str, source: &str) -> Result<State, CommandError> {
+pub(crate) fn chosen(
+    ledger: &LedgerState,
+    from: &str,
+    source: &str,
+) -> Result<State, CommandError> {
     let snapshot = snapshots::find(ledger, from, Some(source))?.snapshot.clone();
     if snapshot.source != source {
         let message =

@@ -74,7 +74,7 @@ pub(crate) struct Destination {
 
 /// How the target is compared with the snapshot.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum VerifyArgument {
+pub(crate) enum VerifyArgument {
     /// A database counts and hashes what it has; files are read back
     Hashes,
     /// All of it is read back
@@ -88,6 +88,15 @@ enum OnConflictArgument {
     Fail,
     Skip,
     Replace,
+}
+
+impl From<VerifyArgument> for Verification {
+    fn from(argument: VerifyArgument) -> Self {
+        match argument {
+            VerifyArgument::Hashes => Self::Hashes,
+            VerifyArgument::Full => Self::ReadBack,
+        }
+    }
 }
 
 impl From<OnConflictArgument> for OnConflict {
@@ -177,10 +186,7 @@ impl Destination {
             rename: self.rename.clone(),
             overwrite: self.overwrite,
             on_conflict: self.on_conflict.map(OnConflict::from),
-            verification: match self.verify {
-                VerifyArgument::Hashes => Verification::Hashes,
-                VerifyArgument::Full => Verification::ReadBack,
-            },
+            verification: self.verify.into(),
             cut: None,
         };
         if locator.is_standard_stream() && !self.dry_run {

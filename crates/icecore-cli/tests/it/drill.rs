@@ -1,11 +1,17 @@
 //! `icecore drill`.
 
-use crate::support::{Sandbox, outcome_of, shop};
+use crate::support::{PASSWORD, Sandbox, outcome_of, shop};
+use icecore::Repository;
+use icecore_format::Role;
+use icecore_store::LocalStore;
+use icecore_tests::Host;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the scratch directory of a drill is called.
@@ -95,6 +101,77 @@ fn a_source_that_is_named_is_compared_with_no_store() {
     let summary = drill(&sandbox, &live, 0);
     let said = check(&summary, "live")["said"].as_str().unwrap();
     assert!(said.contains("with 3 events byte for byte, and 3 later events"), "{said}");
+}
+
+/// Follows the shop of three orders, which gets some more, until these are captured.
+fn capture(sandbox: &Sandbox, orders: u64) {
+    let arguments = ["follow", "ndjson:shop.ndjson", "--name", "shop", "--flush-interval", "20ms"];
+    let mut follower = sandbox.command(arguments).arg("--json").spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut captured = 0;
+    while captured < 2 * (orders - 3) {
+        let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        if line["message_type"] == "begun" {
+            let mut file = File::options().append(true).open(sandbox.path("shop.ndjson")).unwrap();
+            file.write_all(&shop(orders).as_bytes()[shop(3).len()..]).unwrap();
+        }
+        captured +=
+            line["events"].as_u64().filter(|_| line["message_type"] == "flush").unwrap_or(0);
+    }
+    kill_process(Pid::from_child(&follower), Signal::TERM).unwrap();
+    assert_eq!(follower.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_drill_has_the_tail_and_any_point_in_it() {
+    let sandbox = Sandbox::with_snapshot();
+    capture(&sandbox, 5);
+    let live = ["shop", "--live", "ndjson:shop.ndjson"];
+    for (point, events, has_tail, later) in [
+        (&["--latest"][..], 10, true, 0),
+        (&["--to-version", "order-4@1"], 7, true, 3),
+        (&["--to-version", "order-5@1"], 9, true, 1),
+        // Orders are placed on one day and paid on the next: in each stream the first event is in.
+        (&["--to-time", "2026-11-21T12:00:00Z"], 3, false, 7),
+        (&["--from", "latest", "--latest"], 6, false, 4),
+    ] {
+        let summary = drill(&sandbox, &[&live[..], point].concat(), 0);
+        assert_eq!((&summary["proven"], &summary["events"]), (&json!(true), &json!(events)));
+        assert_eq!(summary["has_tail"], has_tail, "{point:?}");
+        let said = check(&summary, "live")["said"].as_str().unwrap();
+        let compared = format!("with {events} events byte for byte, and {later} later event");
+        assert!(said.contains(&compared), "{point:?}: {said}");
+    }
+    // What was lost of it cannot be had.
+    let flush = sandbox.files("repository/tail").swap_remove(0);
+    fs::remove_file(flush).unwrap();
+    let summary = drill(&sandbox, &[&live[..], &["--to-version", "order-5@2"]].concat(), 1);
+    assert_eq!(check(&summary, "recovery")["outcome"], "failed");
+}
+
+#[test]
+fn a_reader_proves_a_tail_and_records_nothing() {
+    const READER: &str = "may read alone";
+    let sandbox = Sandbox::with_snapshot();
+    capture(&sandbox, 4);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (host, store) = (Host::new(), LocalStore::open(sandbox.path("repository")).unwrap());
+        let (environment, shared) = (host.environment(), Arc::new(store.clone()));
+        let founder = Repository::open(shared, environment, PASSWORD.as_bytes()).await.unwrap();
+        host.add_key(&store, &founder, Role::Reader, READER.as_bytes()).await;
+    });
+    let entries = sandbox.json(["log"]).len();
+    let arguments =
+        ["drill", "shop", "--live", "ndjson:shop.ndjson", "--verify", "hashes", "--json"];
+    let mut command = sandbox.command(arguments);
+    command.env("ICECORE_PASSWORD", READER);
+    let outcome = outcome_of(&mut command).expect(0);
+    let summary = outcome.messages().pop().unwrap();
+    assert_eq!((&summary["proven"], &summary["events"]), (&json!(true), &json!(8)));
+    assert_eq!((&summary["has_tail"], &summary["ledger_entry"]), (&json!(true), &Value::Null));
+    assert!(outcome.stderr.contains("a reader key cannot add to the ledger"), "{outcome:#?}");
+    assert_eq!(sandbox.json(["log"]).len(), entries);
 }
 
 #[test]

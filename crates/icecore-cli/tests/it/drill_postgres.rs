@@ -91,6 +91,43 @@ fn a_database_is_proven_in_a_server_of_its_own() {
     assert!(outcome.stdout.contains("NOT PROVEN: 2 of 5 checks failed."), "{outcome:#?}");
 }
 
+/// What is in the fences of this kind in a guide, without their comments.
+fn fenced<'a>(guide: &'a str, kind: &str) -> Vec<&'a str> {
+    let begin = format!("```{kind}\n");
+    guide.split(&begin).skip(1).filter_map(|block| Some(block.split_once("```")?.0)).collect()
+}
+
+#[test]
+fn the_guide_to_drills_says_what_works() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides");
+    let guide = fs::read_to_string(guide.join("prove-it-every-month.md")).unwrap();
+    let sandbox = Sandbox::new();
+    let (_cluster, url) = shop(&sandbox);
+    fs::write(sandbox.path("checks.sql"), fenced(&guide, "sql")[0]).unwrap();
+    // What a service would do with the store.
+    let rebuild = "#!/bin/sh\ntest \"$1\" = --dry-run && test -S \"$PGHOST/.s.PGSQL.$PGPORT\"\n";
+    fs::write(sandbox.path("rebuild-projections"), rebuild).unwrap();
+    let executable = Permissions::from_mode(0o755);
+    fs::set_permissions(sandbox.path("rebuild-projections"), executable).unwrap();
+    // The guide's commands, with the store of this test.
+    let directory = Path::new(env!("CARGO_BIN_EXE_icecore")).parent().unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", directory.display());
+    let commands = fenced(&guide, "sh");
+    assert_eq!(commands.len(), 4);
+    for command in commands {
+        let command = command.replace("postgres://db.example/shop", &url);
+        let mut shell = sandbox.program("sh");
+        shell.env("PATH", &path).arg("-c").arg(&command);
+        if let Some(ids) = unprivileged_ids() {
+            give(&sandbox.path("."), ids);
+            shell.uid(ids.0).gid(ids.1);
+        }
+        let outcome = outcome_of(&mut shell).expect(0);
+        assert!(outcome.stdout.contains("Proven by "), "{command}: {outcome:#?}");
+    }
+    assert!(sandbox.path("shop.md").exists() && sandbox.path("shop.json").exists());
+}
+
 /// Whether a process runs. One that has ended has no command line, even if nobody has waited for it.
 fn runs(process: u32) -> bool {
     fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| !line.is_empty())

@@ -84,9 +84,15 @@ impl Sandbox {
 
     /// The command, about to run with these arguments, the sandbox's repository and its password.
     pub(crate) fn command<'a>(&self, arguments: impl AsRef<[&'a str]>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_icecore"));
+        let mut command = self.program(env!("CARGO_BIN_EXE_icecore"));
+        command.args(arguments.as_ref());
         command
-            .args(arguments.as_ref())
+    }
+
+    /// A program, about to run as the command would.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command
             .current_dir(self.0.path())
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
