@@ -32,7 +32,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<(), Comma
     match command {
         Command::Init(arguments) => init::run(&arguments, context).await,
         Command::Backup(arguments) => backup::run(arguments, context).await,
-        Command::Follow(arguments) => follow::run(*arguments, context).await,
+        Command::Follow(arguments) => Box::pin(follow::run(*arguments, context)).await,
         Command::Snapshots(arguments) => snapshots::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Streams(arguments) => streams::run(&arguments, context).await,

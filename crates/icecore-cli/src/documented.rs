@@ -81,7 +81,6 @@ fn words(text: &str) -> Vec<String> {
     for character in text.chars() {
         match (quote, character) {
             (Some(open), it) if it == open => quote = None,
-            (Some(_), it) => word.get_or_insert_default().push(it),
             (None, '\'' | '"') => {
                 quote = Some(character);
                 word.get_or_insert_default();
@@ -94,7 +93,7 @@ fn words(text: &str) -> Vec<String> {
             (None, '|' | ';' | '&' | ')') => break,
             (None, '#') if word.is_none() => break,
             (None, ' ') => words.extend(word.take()),
-            (None, it) => word.get_or_insert_default().push(it),
+            (_, it) => word.get_or_insert_default().push(it),
         }
     }
     words.extend(word);

@@ -107,12 +107,11 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     let repository = context.open().await?;
     let ledger = repository.state().await;
     let name = source_name(&arguments.source, &ledger);
-    let states = match &arguments.from {
-        Some(from) => vec![chosen(&ledger, from, &name)?],
-        None => {
-            let states = states(&ledger, &name, arguments.host.as_deref())?;
-            with_tails(&repository, states).await?
-        }
+    let states = if let Some(from) = &arguments.from {
+        vec![chosen(&ledger, from, &name)?]
+    } else {
+        let states = states(&ledger, &name, arguments.host.as_deref())?;
+        with_tails(&repository, states).await?
     };
     let source_kind = states.last().map(|state| state.snapshot.source_kind.clone());
     let source_kind = source_kind.unwrap_or_default();

@@ -84,8 +84,10 @@ fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, message_type:
 
 const ROWS: &str = "SELECT count(*), sum(hashtextextended(e::text, 0)) FROM eventcore_events e";
 
-fn nothing_is_lost_and_nothing_doubled(wal_level: &str, ordeal: Ordeal) {
+/// Says how often the follower was killed, and how many events there are.
+fn nothing_is_lost_and_nothing_doubled(wal_level: &str, ordeal: Ordeal) -> (u32, u64) {
     let (cluster, sandbox) = (store(wal_level), Sandbox::new());
+    let mut kills = 0;
     let url = cluster.url("shop");
     thread::scope(|scope| {
         let writers: Vec<_> = (0..4)
@@ -96,17 +98,15 @@ fn nothing_is_lost_and_nothing_doubled(wal_level: &str, ordeal: Ordeal) {
                 })
             })
             .collect();
-        let mut kill = 0;
         while writers.iter().any(|writer| !writer.is_finished()) {
             let mut child = follow(&sandbox, &url);
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             next(&mut lines, "begun");
-            thread::sleep(ordeal.life * (1 + 5 * kill % 8) / 8);
+            thread::sleep(ordeal.life * (1 + 5 * kills % 8) / 8);
             child.kill().unwrap();
             child.wait().unwrap();
-            kill += 1;
+            kills += 1;
         }
-        println!("the follower was killed {kill} times");
     });
     // The last one catches up, and what is captured last is in it.
     cluster.psql("shop", &insert("after", 1));
@@ -130,7 +130,6 @@ fn nothing_is_lost_and_nothing_doubled(wal_level: &str, ordeal: Ordeal) {
         captured += next(&mut lines, "flush")["events"].as_u64().unwrap();
     }
     assert_eq!(captured, expected);
-    println!("{expected} events were written, and are recovered now");
     let target = cluster.url("recovered");
     sandbox.run(["recover", "shop", "--latest", "--target", &target]).expect(0);
     assert_eq!(cluster.psql("recovered", ROWS), cluster.psql("shop", ROWS));
@@ -147,6 +146,7 @@ fn nothing_is_lost_and_nothing_doubled(wal_level: &str, ordeal: Ordeal) {
     sandbox.run(anew).expect(0);
     assert_eq!(cluster.psql("recovered", ROWS), cluster.psql("shop", ROWS));
     sandbox.run(["check", "--read-data"]).expect(0);
+    (kills, expected)
 }
 
 #[test]
@@ -162,17 +162,14 @@ fn what_is_looked_for_again_and_again_is_captured_once_whoever_is_killed() {
 #[test]
 #[ignore = "takes as many minutes as ICECORE_TORTURE_MINUTES says"]
 #[expect(clippy::disallowed_methods, reason = "who starts it says how long it takes")]
+#[expect(clippy::print_stdout, reason = "and is told what it was")]
 fn torture() {
     let minutes = std::env::var("ICECORE_TORTURE_MINUTES").expect("it is said how long");
     let minutes: u64 = minutes.parse().expect("a number of minutes");
-    nothing_is_lost_and_nothing_doubled(
-        "logical",
-        Ordeal {
-            transactions: 0,
-            lasts: Duration::from_secs(60 * minutes),
-            life: Duration::from_secs(5),
-        },
-    );
+    let lasts = Duration::from_secs(60 * minutes);
+    let ordeal = Ordeal { transactions: 0, lasts, life: Duration::from_secs(5) };
+    let (kills, events) = nothing_is_lost_and_nothing_doubled("logical", ordeal);
+    println!("{events} events are there once, after {kills} kills");
 }
 
 #[test]
