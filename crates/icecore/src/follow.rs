@@ -209,18 +209,18 @@ pub async fn follow(
     let _task = monitor.task("following");
     let follower = epoch::Follower { repository, source, options, monitor, tell };
     let mut report = FollowReport::default();
-    let mut back_off = BackOff::default();
+    let (mut losses, mut failures) = (BackOff::default(), BackOff::default());
     let mut epoch = follower.begin(Start::WhereItStands).await?;
     loop {
         let flushes = report.flushes;
-        let start = match follower.run(epoch, &mut report).await? {
+        let start = match follower.run(epoch, &mut report, &mut failures).await? {
             Ended::Stopped => return Ok(report),
             Ended::Lost => {
                 // A source that never can be gone on from is not backed up without a pause.
                 if report.flushes > flushes {
-                    back_off.reset();
+                    losses.reset();
                 }
-                patience::wait(&repository.environment, monitor, back_off.next()).await;
+                patience::wait(&repository.environment, monitor, losses.next()).await;
                 Start::Anew
             }
             Ended::Torn => Start::WhereItStands,

@@ -181,13 +181,15 @@ impl Follower<'_> {
         Ok(report.snapshot)
     }
 
-    /// Captures and flushes, until it is asked to stop, or something ends the epoch.
+    /// Captures and flushes, until it is asked to stop, or something ends the epoch. Pauses grow from
+    /// epoch to epoch, too, until all that the source gave at once was captured.
     pub(super) async fn run(
         &self,
         mut epoch: Epoch,
         report: &mut FollowReport,
+        back_off: &mut BackOff,
     ) -> Result<Ended, FollowError> {
-        let (mut back_off, mut way_told) = (BackOff::default(), None);
+        let mut way_told = None;
         loop {
             let request = SourceRequest {
                 since: Some(epoch.since.clone()),
@@ -205,7 +207,7 @@ impl Follower<'_> {
                         (self.tell)(FollowNews::Way(&way));
                         way_told = Some(way);
                     }
-                    match self.capture(capture, &mut epoch, &mut back_off, report).await? {
+                    match self.capture(capture, &mut epoch, back_off, report).await? {
                         None => return Ok(Ended::Stopped),
                         Some(failed) => failed,
                     }
@@ -221,7 +223,7 @@ impl Follower<'_> {
                     if error.kind == SourceErrorKind::Invalid {
                         return Err(error.into());
                     }
-                    self.pause(&error, &mut back_off).await;
+                    self.pause(&error, back_off).await;
                 }
             }
             if self.monitor.stop_point().is_err() {
@@ -304,9 +306,11 @@ impl Follower<'_> {
         }
         match next {
             Ok(captured) => {
-                back_off.reset();
                 if let Some(captured) = captured {
                     pending.add(captured);
+                }
+                if !pending.awaits_more() {
+                    back_off.reset();
                 }
                 None
             }

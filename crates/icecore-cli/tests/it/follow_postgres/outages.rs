@@ -137,6 +137,9 @@ fn a_standby_that_was_promoted_is_backed_up_anew_and_followed() {
     // What the standby did not have can be had, too.
     let timeline = sandbox.run(["timeline", "shop"]).expect(0).stdout;
     assert!(timeline.contains("the source could not be gone on from"), "{timeline}");
+    let messages = sandbox.json(["timeline", "shop"]);
+    let ended = messages.iter().find(|message| message["message_type"] == "ended_tail").unwrap();
+    assert_eq!(ended["events_captured"], 5);
     let target = standby.url("recovered");
     let last = ["recover", "shop", "--to-version", "only-on-the-primary@2"];
     sandbox.run([&last[..], &["--target", &target, "--overwrite"]].concat()).expect(0);
