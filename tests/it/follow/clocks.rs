@@ -3,7 +3,9 @@
 
 use super::recovery::recovered;
 use super::*;
+use icecore::follow::Way;
 use icecore::recover::RecoveryPoint;
+use icecore::source::Follow;
 
 const DAY: i64 = 24 * 3600;
 
@@ -52,6 +54,53 @@ async fn a_backup_that_seems_older_than_the_one_before_is_the_newer_one() {
     let middle = recovered(&world, &world.repository, RecoveryPoint::Position(41)).await.unwrap();
     assert_eq!(middle.0, lines(0..42));
     world.assert_clean().await;
+}
+
+/// A source that says of itself what it could do better, otherwise each time.
+struct Doubtful(NdjsonSource, AtomicU64);
+
+#[async_trait]
+impl Source for Doubtful {
+    fn kind(&self) -> &'static str {
+        self.0.kind()
+    }
+
+    fn default_name(&self) -> String {
+        self.0.default_name()
+    }
+
+    async fn open(&self, request: &SourceRequest) -> Result<Box<dyn EventReader>, SourceError> {
+        self.0.open(request).await
+    }
+
+    async fn follow(&self, _request: &SourceRequest) -> Result<Follow, SourceError> {
+        let asked = self.1.fetch_add(1, Ordering::Relaxed);
+        Ok(Follow::ByOpening(Some(format!("it was asked {asked} times before"))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_has_a_better_way_is_asked_for_it_again() {
+    let world = World::new().await;
+    let source = Doubtful(ndjson_source(&world.path), AtomicU64::new(0));
+    let (path, next) = (world.path.clone(), AtomicU64::new(20));
+    let ways = std::sync::Mutex::new(Vec::new());
+    let options = options(&world.host);
+    let report = follow_source(&world.repository, &source, &options, 40, |news| match news {
+        FollowNews::Begun { .. } => append_next(&path, &next),
+        FollowNews::Flushed(_) => {
+            // A clock that is set tells nothing of how long that was.
+            world.host.clock.jump_seconds(DAY);
+            world.host.clock.advance_seconds(200);
+            append_next(&path, &next);
+        }
+        FollowNews::Way(way) => ways.lock().unwrap().push((*way).clone()),
+        _ => {}
+    });
+    assert_eq!(report.await.unwrap().events, 40);
+    let said = |times| Way::Opening(Some(format!("it was asked {times} times before")));
+    assert_eq!(ways.into_inner().unwrap(), [said(0), said(1), said(2)]);
+    assert_eq!(world.captured().await, expected(20..60));
 }
 
 /// A source that is opened while the clock is set forward by a day.

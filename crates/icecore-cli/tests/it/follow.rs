@@ -183,6 +183,7 @@ fn a_follower_says_what_it_does_and_stops_when_it_is_told_to() {
     let text = std::fs::read_to_string(metrics).unwrap();
     assert!(text.contains("icecore_follow_events_total{source=\"shop\"} 3\n"), "{text}");
     assert!(text.contains("icecore_follow_failing{source=\"shop\"} 0\n"), "{text}");
+    assert!(text.contains("icecore_follow_decoding{source=\"shop\"} 0\n"), "{text}");
 }
 
 #[test]

@@ -17,6 +17,10 @@ const PART_BYTES: u64 = 4 << 20;
 /// proof that nothing was missed may be a pass over all of the source.
 const REST_PER_LOOK: u32 = 9;
 
+/// How long a source is opened again and again before it is asked once more whether it has a better
+/// way: what stood against that, such as a transaction that ran for long, may be over.
+const REST_PER_WAY: Duration = Duration::from_mins(10);
+
 /// Captures what a source gets.
 pub(super) struct Capture<'a> {
     source: &'a dyn Source,
@@ -25,6 +29,8 @@ pub(super) struct Capture<'a> {
     environment: &'a Environment,
     monitor: &'a Monitor,
     by: By,
+    /// When this began, by the clock that is never set.
+    begun: Duration,
 }
 
 enum By {
@@ -51,7 +57,8 @@ impl<'a> Capture<'a> {
             Follow::By(follower) => By::Following(follower),
             Follow::Lost(why) => return Err(FollowError::Lost(why)),
         };
-        Ok(Self { source, request, environment, monitor, by })
+        let begun = environment.clock.passed();
+        Ok(Self { source, request, environment, monitor, by, begun })
     }
 
     /// How it is told what is new.
@@ -60,6 +67,12 @@ impl<'a> Capture<'a> {
             By::Following(follower) => Way::Told(follower.way()),
             By::Opening { why, .. } => Way::Opening(why.clone()),
         }
+    }
+
+    /// Whether it is time to ask the source for a better way, and nothing that it gives is under way.
+    pub(super) fn is_to_begin_anew(&self) -> bool {
+        let By::Opening { why: Some(_), reader: None, .. } = &self.by else { return false };
+        self.environment.clock.passed().saturating_sub(self.begun) >= REST_PER_WAY
     }
 
     /// What somebody should know that has come up since this was asked last.
@@ -91,7 +104,7 @@ impl<'a> Capture<'a> {
     }
 
     async fn look(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError> {
-        let Self { source, request, environment, monitor, by } = self;
+        let Self { source, request, environment, monitor, by, .. } = self;
         let By::Opening { reader, rest, .. } = by else { return Ok(None) };
         let unfinished = reader.take();
         let is_continued = unfinished.is_some();

@@ -55,6 +55,16 @@ pub(super) struct Epoch {
     unfinished: Option<Flushed>,
 }
 
+/// Why no more is captured as it was.
+enum CaptureEnd {
+    /// It was asked to stop.
+    Stopped,
+    /// The source is asked anew how it can be followed.
+    Again,
+    /// The source failed.
+    Failed(source::FollowError),
+}
+
 /// What was captured and is not flushed.
 #[derive(Default)]
 struct Pending {
@@ -208,8 +218,9 @@ impl Follower<'_> {
                         way_told = Some(way);
                     }
                     match self.capture(capture, &mut epoch, back_off, report).await? {
-                        None => return Ok(Ended::Stopped),
-                        Some(failed) => failed,
+                        CaptureEnd::Stopped => return Ok(Ended::Stopped),
+                        CaptureEnd::Again => continue,
+                        CaptureEnd::Failed(failed) => failed,
                     }
                 }
                 Err(failed) => failed,
@@ -235,14 +246,14 @@ impl Follower<'_> {
         }
     }
 
-    /// Captures and flushes until the source fails, and says how; `None` if it is asked to stop.
+    /// Captures and flushes until that is to end.
     async fn capture(
         &self,
         mut capture: Capture<'_>,
         epoch: &mut Epoch,
         back_off: &mut BackOff,
         report: &mut FollowReport,
-    ) -> Result<Option<source::FollowError>, FollowError> {
+    ) -> Result<CaptureEnd, FollowError> {
         let environment = &self.repository.environment;
         let interval = self.options.flush_interval;
         let mut rest = Rest::default();
@@ -278,11 +289,14 @@ impl Follower<'_> {
                     failed.get_or_insert(error);
                 }
             }
-            if failed.is_some() {
-                return Ok(failed);
+            if let Some(failed) = failed {
+                return Ok(CaptureEnd::Failed(failed));
             }
             if self.monitor.stop_point().is_err() {
-                return Ok(None);
+                return Ok(CaptureEnd::Stopped);
+            }
+            if capture.is_to_begin_anew() {
+                return Ok(CaptureEnd::Again);
             }
         }
     }

@@ -68,6 +68,12 @@ fn text(status: &Status) -> String {
     put("failures_total", "counter", "Tries that failed.", count(status.failures));
     let failing = f64::from(u8::from(status.is_failing));
     put("failing", "gauge", "Whether the last try failed.", Some(failing));
+    put(
+        "decoding",
+        "gauge",
+        "Whether the server decodes what is new, and it is not looked for again and again.",
+        status.is_told.map(|is_told| f64::from(u8::from(is_told))),
+    );
     let seen = status.newest_seen.map(seconds);
     put(
         "newest_seen_timestamp_seconds",

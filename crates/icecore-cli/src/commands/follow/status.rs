@@ -26,6 +26,8 @@ pub(super) struct Status {
     pub(super) failures: u64,
     /// Whether the last try failed.
     pub(super) is_failing: bool,
+    /// Whether the source tells what is new; `None` before that is known.
+    pub(super) is_told: Option<bool>,
     /// When the newest event that was captured was recorded, and the newest that is durable.
     pub(super) newest_seen: Option<Timestamp>,
     pub(super) newest_durable: Option<Timestamp>,
@@ -75,6 +77,7 @@ impl Status {
             bytes: 0,
             failures: 0,
             is_failing: false,
+            is_told: None,
             newest_seen: None,
             newest_durable: None,
             last_success: None,
@@ -114,7 +117,10 @@ impl Status {
                     short(&base),
                 ));
             }
-            FollowNews::Way(way) => tell_way(way, output),
+            FollowNews::Way(way) => {
+                self.is_told = Some(matches!(way, Way::Told(_)));
+                tell_way(way, output);
+            }
             FollowNews::Notice(notice) => output.warn(notice, None),
             FollowNews::Captured { newest, .. } => self.newest_seen = self.newest_seen.max(*newest),
             FollowNews::UpToDate { at } => {
