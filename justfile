@@ -58,6 +58,10 @@ narrow EVENTS="100000000":
 follow *ARGS:
     just compare follow {{ARGS}}
 
+# A day of tail, one flush a second against one a minute: time, memory, requests. Minutes, and 2 GB of disk.
+tail-scale *ARGS:
+    just compare tail-scale {{ARGS}}
+
 # An index of CHUNKS chunks from RUNS index runs: time, memory, bytes. Takes 50 bytes a chunk of disk twice.
 index-scale CHUNKS="10000000" RUNS="10000":
     cargo bench -p icecore-benches --bench index-scale -- --chunks {{CHUNKS}} --runs {{RUNS}}

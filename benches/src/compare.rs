@@ -19,6 +19,7 @@ mod report;
 mod round;
 mod source;
 mod table;
+mod tails;
 mod tools;
 
 pub use interrupt::Interrupt;
@@ -28,6 +29,7 @@ pub use postgres::{
     postgres_table,
 };
 pub use report::Report;
+pub use tails::{TailFigures, measure_tails, tails_table};
 
 use machine::Machine;
 use peers::Peer;

@@ -55,6 +55,8 @@ pub enum What {
     PostgresNarrow,
     /// Following an event store in PostgreSQL, and recovering from what was captured
     Follow,
+    /// A day of tail, in flushes a second and a minute apart
+    TailScale,
 }
 
 impl Options {
