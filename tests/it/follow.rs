@@ -5,6 +5,7 @@ mod backups;
 mod clocks;
 mod outages;
 mod recovery;
+mod repeats;
 
 use async_trait::async_trait;
 use icecore::backup::{self, BackupReport};

@@ -86,6 +86,10 @@ pub const SELECTION_BYTES_MAX: usize = 4 * KIB;
 /// Largest object of a tail, in bytes: the largest event, and what a flush may have beside it.
 pub const TAIL_OBJECT_BYTES_MAX: usize = BLOCK_STORED_BYTES_MAX + 64 * MIB;
 
+/// How many objects of an epoch one may repeat, itself among them: a day of flushes a second is then
+/// read as one of flushes a minute, and few are left over at the end.
+pub const TAIL_REPEATED_OBJECTS: u64 = 64;
+
 /// Longest that a flush may keep for its source to be gone on from, in bytes: it stands in every
 /// object of the tail. What is longer is kept on the machine alone.
 pub const TAIL_KEPT_BYTES_MAX: usize = 64 * KIB;

@@ -2,7 +2,8 @@
 //!
 //! An epoch of a tail is one endless pack, cut into objects. Its header, and with it the key of all
 //! its events, stands in the ledger entry that opened the epoch; an object is a record that every
-//! role can read, and the pack's next blocks, each of which holds one chunk.
+//! role can read, and the pack's next blocks, each of which holds one chunk. Every so many objects one
+//! repeats what it and those before it have, so that a reader need not get them all.
 //!
 //! Format: docs/format.md, "Tails".
 
@@ -11,7 +12,9 @@ use crate::envelope::{self, EnvelopeKind};
 use crate::event_log::{SegmentChunk, Span};
 use crate::id::{ChunkId, ChunkKind, Hash, PackId, SessionId};
 use crate::keys::KeySet;
-use crate::limits::{BLOCK_BYTES_MAX, BLOCK_STORED_BYTES_MAX, TAIL_OBJECT_BYTES_MAX};
+use crate::limits::{
+    BLOCK_BYTES_MAX, BLOCK_STORED_BYTES_MAX, TAIL_OBJECT_BYTES_MAX, TAIL_REPEATED_OBJECTS,
+};
 use crate::pack::PackKey;
 use crate::random::Random;
 use crate::record::{DecodeError, Reader, Record};
@@ -25,6 +28,7 @@ pub const MAGIC: [u8; 4] = *b"ICET";
 const VERSION: u8 = 1;
 const OBJECT: &str = "the tail's object";
 const HASH_CONTEXT: &str = "icecore 2026 tail object";
+const BLOCKS_CONTEXT: &str = "icecore 2026 tail blocks";
 
 /// The pack that the epoch of a session is.
 pub fn pack_of(session: SessionId) -> PackId {
@@ -62,6 +66,27 @@ pub struct Flush {
     pub first_block: u32,
     /// The blocks, as they follow the record.
     pub blocks: Vec<TailBlock>,
+    /// The hash of the blocks, so that every role can tell whether they are damaged.
+    pub blocks_hash: Hash,
+    /// What it and the objects before it have, once more; see [`repeats_from`].
+    pub repeat: Option<Repeat>,
+}
+
+/// The events of an object and of those before it, in chunks that have them together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// The hash of the object before the first of them; zeros if that is the epoch's first.
+    pub previous: Hash,
+    /// The events' chunks, in order.
+    pub chunks: Vec<SegmentChunk>,
+    /// What these chunks span; no segments.
+    pub span: Span,
+}
+
+/// The first of the objects that the one with this number may repeat, itself the last of them; `None`
+/// if it may repeat none. Numbers tell, so that a reader knows without a look which to read.
+pub fn repeats_from(number: u64) -> Option<u64> {
+    (repeated_by(number) == number).then(|| number - (TAIL_REPEATED_OBJECTS - 1))
 }
 
 /// A block, which holds one chunk.
@@ -75,6 +100,11 @@ pub struct TailBlock {
     pub raw_bytes: u32,
     /// The block's sealed length, in bytes.
     pub stored_bytes: u32,
+}
+
+/// The object that may repeat the one with this number.
+pub fn repeated_by(number: u64) -> u64 {
+    number - number % TAIL_REPEATED_OBJECTS + (TAIL_REPEATED_OBJECTS - 1)
 }
 
 impl Record for TailRecord {
@@ -147,6 +177,10 @@ impl TailSealer {
         let mut blocks = Vec::new();
         for chunk in chunks {
             let TailChunk { kind, id, plaintext } = *chunk;
+            // What is repeated can be the same.
+            if flush.blocks.iter().any(|block| block.id == id) {
+                continue;
+            }
             let sealed = self.key.seal_block(self.next_block, kind, options.compression, plaintext);
             self.next_block += 1;
             flush.blocks.push(TailBlock {
@@ -157,6 +191,7 @@ impl TailSealer {
             });
             blocks.extend_from_slice(&sealed);
         }
+        flush.blocks_hash = blocks_hash(&blocks);
         let mut object = seal_record(name, &TailRecord::Flush(Box::new(flush)), options);
         object.extend_from_slice(&blocks);
         object
@@ -190,11 +225,12 @@ fn seal_record(name: &str, record: &TailRecord, options: &SealOptions<'_>) -> Ve
 pub struct TailObject<'a> {
     /// Its record.
     pub record: TailRecord,
-    blocks: &'a [u8],
+    /// Its blocks.
+    pub blocks: &'a [u8],
 }
 
 impl<'a> TailObject<'a> {
-    /// Opens what is stored as `name`.
+    /// Opens what is stored as `name`; its blocks are as they were sealed.
     pub fn open(keys: &KeySet, name: &str, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(OBJECT, bytes);
         if reader.array()? != MAGIC {
@@ -221,6 +257,12 @@ impl<'a> TailObject<'a> {
                 what: "its blocks are not as long as its record says",
             });
         }
+        if let TailRecord::Flush(flush) = &record
+            && blocks_hash(blocks) != flush.blocks_hash
+        {
+            let what = "its blocks are not what its record says";
+            return Err(DecodeError::Malformed { record: OBJECT, what });
+        }
         Ok(Self { record, blocks })
     }
 
@@ -231,9 +273,24 @@ impl<'a> TailObject<'a> {
         key: &PackKey,
         id: ChunkId,
     ) -> Result<Option<Vec<u8>>, DecodeError> {
-        let TailRecord::Flush(flush) = &self.record else { return Ok(None) };
-        let mut reader = Reader::new(OBJECT, self.blocks);
-        for (number, block) in (flush.first_block..).zip(&flush.blocks) {
+        match &self.record {
+            TailRecord::Flush(flush) => flush.chunk(self.blocks, keys, key, id),
+            TailRecord::Terminator(_) => Ok(None),
+        }
+    }
+}
+
+impl Flush {
+    /// Opens the chunk with this id out of the object's blocks, verified; `None` if it has none.
+    pub fn chunk(
+        &self,
+        blocks: &[u8],
+        keys: &KeySet,
+        key: &PackKey,
+        id: ChunkId,
+    ) -> Result<Option<Vec<u8>>, DecodeError> {
+        let mut reader = Reader::new(OBJECT, blocks);
+        for (number, block) in (self.first_block..).zip(&self.blocks) {
             let sealed = reader.take(block.stored_bytes as usize)?;
             if block.id != id {
                 continue;
@@ -253,6 +310,10 @@ impl<'a> TailObject<'a> {
 /// What the next object says of the one before it.
 pub fn hash(object: &[u8]) -> Hash {
     hash_parts(HASH_CONTEXT, &[object])
+}
+
+fn blocks_hash(blocks: &[u8]) -> Hash {
+    hash_parts(BLOCKS_CONTEXT, &[blocks])
 }
 
 /// How long an object may be, for whoever reads it.

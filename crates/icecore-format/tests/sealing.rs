@@ -512,7 +512,7 @@ mod tails {
     use icecore_format::event_log::Span;
     use icecore_format::tail::{
         Flush, SealOptions, TailChunk, TailObject, TailRecord, TailSealer, hash, pack_of,
-        seal_terminator,
+        repeated_by, repeats_from, seal_terminator,
     };
 
     const SESSION: SessionId = PACK.session;
@@ -539,6 +539,8 @@ mod tails {
             kept: None,
             first_block: 0,
             blocks: Vec::new(),
+            blocks_hash: Hash([0; 32]),
+            repeat: None,
         }
     }
 
@@ -629,17 +631,53 @@ mod tails {
         sealer.seal("tail/example/0", flush(), &filler, &options);
         let events = [chunk(&keys, ChunkKind::Events, b"first")];
         let moved = sealer.seal(NAME, flush(), &events, &options);
-        let stored = {
-            let object = TailObject::open(&keys, "tail/example/0", &first).unwrap();
-            let TailRecord::Flush(flush) = object.record else { panic!("it is a flush") };
-            flush.blocks[0].stored_bytes as usize
-        };
-        let mut swapped = moved;
-        let at = swapped.len() - stored;
-        swapped[at..].copy_from_slice(&first[first.len() - stored..]);
-        let object = TailObject::open(&keys, NAME, &swapped).unwrap();
+        let other = TailObject::open(&keys, "tail/example/0", &first).unwrap();
+        let object = TailObject::open(&keys, NAME, &moved).unwrap();
+        let TailRecord::Flush(flush) = &object.record else { panic!("it is a flush") };
+        assert_eq!(other.blocks.len(), object.blocks.len());
         let key = open_key(&keys, &header);
-        assert!(object.chunk(&keys, &key, events[0].id).is_err());
+        let opened = |blocks| flush.chunk(blocks, &keys, &key, events[0].id);
+        assert_eq!(opened(object.blocks).unwrap().as_deref(), Some(b"first".as_slice()));
+        assert!(opened(other.blocks).is_err());
+        let mut swapped = moved.clone();
+        let at = swapped.len() - other.blocks.len();
+        swapped[at..].copy_from_slice(other.blocks);
+        assert!(TailObject::open(&keys, NAME, &swapped).is_err());
+    }
+
+    #[test]
+    fn a_role_that_opens_no_block_sees_that_one_is_damaged() {
+        let keys = keys();
+        let (_, [_, second]) = objects(&keys);
+        let writer = keys.for_role(Role::Writer, &CountingRandom::default());
+        let blocks = TailObject::open(&writer, NAME, &second).unwrap().blocks.len();
+        for (bit, flipped) in flips(&second).filter(|(bit, _)| bit / 8 >= second.len() - blocks) {
+            assert!(TailObject::open(&writer, NAME, &flipped).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn one_object_in_sixty_four_may_repeat_those_before_it() {
+        let repeating = (0..200).filter_map(|number| Some((number, repeats_from(number)?)));
+        assert_eq!(repeating.collect::<Vec<_>>(), [(63, 0), (127, 64), (191, 128)]);
+        assert_eq!([0, 62, 63, 64].map(repeated_by), [63, 63, 63, 127]);
+    }
+
+    #[test]
+    fn a_chunk_that_is_repeated_as_it_is_stands_once() {
+        let keys = keys();
+        let key = key(&keys);
+        let header = key.header().to_vec();
+        let (random, compression) = (CountingRandom::default(), Compression::Medium);
+        let options =
+            SealOptions { keys: &keys, cipher: Cipher::Aes256Gcm, compression, random: &random };
+        let events = chunk(&keys, ChunkKind::Events, b"events");
+        let sealed = TailSealer::new(key).seal(NAME, flush(), &[events, events], &options);
+        let object = TailObject::open(&keys, NAME, &sealed).unwrap();
+        let TailRecord::Flush(found) = &object.record else { panic!("it is a flush") };
+        assert_eq!(found.blocks.len(), 1);
+        let opened = object.chunk(&keys, &open_key(&keys, &header), events.id).unwrap();
+        assert_eq!(opened.as_deref(), Some(b"events".as_slice()));
     }
 
     #[test]

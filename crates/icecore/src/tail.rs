@@ -8,6 +8,7 @@
 
 mod absorb;
 mod chunks;
+mod gathered;
 mod keys;
 mod log;
 mod open;

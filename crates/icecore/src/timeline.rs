@@ -140,12 +140,19 @@ async fn look(
         let mut scanned = std::pin::pin!(tail::scan(reader, 0..objects));
         while let Some(found) = scanned.next().await {
             if let (number, Scanned::Gap(reason)) = found? {
-                gaps.push((reader.name(number).to_string(), reason));
+                gaps.push((number, reason));
             }
         }
     } else {
         let missing = extent.missing.into_iter().filter(|number| *number < objects);
-        gaps.extend(missing.map(|it| (reader.name(it).to_string(), "it is missing".to_owned())));
+        gaps.extend(missing.map(|number| (number, "it is missing".to_owned())));
     }
-    Ok((objects, gaps))
+    let mut told = Vec::new();
+    for (number, reason) in gaps {
+        // Nothing is lost where another object has it once more.
+        if !reader.is_repeated(number, objects).await? {
+            told.push((reader.name(number).to_string(), reason));
+        }
+    }
+    Ok((objects, told))
 }

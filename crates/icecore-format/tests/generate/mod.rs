@@ -26,7 +26,7 @@ use icecore_format::ledger::body::{
 use icecore_format::ledger::{Entry, EntryBody, LedgerObject, Witness};
 use icecore_format::pack::{Directory, DirectoryBlock, DirectoryChunk};
 use icecore_format::snapshot::{Counts, Origin, Snapshot, Tag};
-use icecore_format::tail::{Flush, TailBlock, TailRecord};
+use icecore_format::tail::{Flush, Repeat, TailBlock, TailRecord};
 use icecore_format::tree::{TreeContent, TreeEntry, TreeNode};
 use icecore_format::{
     ChunkId, ChunkKind, Hash, KeyId, PackClass, PackId, RepositoryId, SessionId, SnapshotId,
@@ -178,8 +178,11 @@ pub(crate) fn event_commit() -> impl Strategy<Value = Option<event::Commit>> {
 /// A flush of a tail, but for its blocks.
 pub(crate) fn flush() -> BoxedStrategy<Flush> {
     let known = (option::of(bytes()), option::of(bytes()));
-    (hash(), timestamp(), vec(segment_chunk(), 0..3), (span(), span()), known)
-        .prop_map(|(previous, time, chunks, (span, total), (resume, kept))| Flush {
+    let repeat = (hash(), vec(segment_chunk(), 0..3), span())
+        .prop_map(|(previous, chunks, span)| Repeat { previous, chunks, span });
+    let beyond = (hash(), option::of(repeat));
+    (hash(), timestamp(), vec(segment_chunk(), 0..3), (span(), span()), known, beyond)
+        .prop_map(|(previous, time, chunks, (span, total), (resume, kept), beyond)| Flush {
             previous,
             time,
             chunks,
@@ -189,6 +192,8 @@ pub(crate) fn flush() -> BoxedStrategy<Flush> {
             kept,
             first_block: 0,
             blocks: Vec::new(),
+            blocks_hash: beyond.0,
+            repeat: beyond.1,
         })
         .boxed()
 }

@@ -9,7 +9,6 @@ use futures::future::{BoxFuture, Shared};
 use icecore_format::ChunkId;
 use icecore_format::keys::KeySet;
 use icecore_format::pack::PackKey;
-use icecore_format::tail::TailObject;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -67,10 +66,8 @@ impl TailChunks {
         let found = self.flush(place).await.map_err(ReadError::Shared)?;
         let Some((_, key)) = self.epochs.get(place.0) else { return Ok(None) };
         let (keys, key, name) = (self.keys.clone(), key.clone(), found.name.clone());
-        let opened = self.environment.compute(move || {
-            let object = TailObject::open(&keys, found.name.as_str(), &found.bytes)?;
-            object.chunk(&keys, &key, id)
-        });
+        let opened =
+            self.environment.compute(move || found.flush.chunk(&found.blocks, &keys, &key, id));
         Ok(opened.await.map_err(ReadError::damaged(name))?.map(Bytes::from))
     }
 

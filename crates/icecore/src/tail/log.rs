@@ -3,7 +3,7 @@
 use super::chunks::TailChunks;
 use super::keys;
 use super::reader::{EpochReader, FoundFlush};
-use super::scan::{Scanned, scan};
+use super::scan::{Scanned, scan_events};
 use super::standing::complete;
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
@@ -102,11 +102,17 @@ impl TailLog {
         let key = keys::open(repository, epoch).await?;
         let chunks = Arc::get_mut(&mut self.chunks).expect("nobody reads it yet");
         let place = chunks.add_epoch(reader.clone(), key);
-        let mut scanned = std::pin::pin!(scan(&reader, first..objects));
+        let mut scanned = std::pin::pin!(scan_events(&reader, first..objects));
         while let Some(found) = scanned.next().await {
             match (found?, &mut self.gap) {
-                ((number, Scanned::Flush(found)), None) => self.take(place, number, found),
-                ((_, Scanned::Flush(found)), Some(gap)) => {
+                ((number, Scanned::Flush(found)), None) => {
+                    let (chunks, span) = (found.flush.chunks.clone(), found.flush.span);
+                    self.take(place, number, found, &chunks, &span);
+                }
+                ((number, Scanned::Repeat(found, repeat)), None) => {
+                    self.take(place, number, found, &repeat.chunks, &repeat.span);
+                }
+                ((_, Scanned::Flush(found) | Scanned::Repeat(found, _)), Some(gap)) => {
                     // Only to say what is beyond the gap.
                     gap.after = Some(found.flush.time);
                     break;
@@ -126,12 +132,20 @@ impl TailLog {
         Ok(())
     }
 
-    fn take(&mut self, place: usize, number: u64, found: FoundFlush) {
-        self.total.add(&found.flush.span);
+    /// Adds chunks of an object, which span `span`.
+    fn take(
+        &mut self,
+        place: usize,
+        number: u64,
+        found: FoundFlush,
+        chunks: &[SegmentChunk],
+        span: &Span,
+    ) {
+        self.total.add(span);
         let Flush { resume, kept, .. } = &*found.flush;
         self.resume = resume.clone().map(|resume| (resume, kept.clone())).or(self.resume.take());
         self.last_flush = Some(found.flush.time);
-        self.flushes.extend(&found.flush.chunks);
+        self.flushes.extend(chunks);
         let chunks = Arc::get_mut(&mut self.chunks).expect("nobody reads it yet");
         chunks.add_flush(place, number, found);
     }

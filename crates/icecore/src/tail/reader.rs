@@ -12,7 +12,7 @@ use icecore_format::SessionId;
 use icecore_format::checkpoint::EpochState;
 use icecore_format::keys::KeySet;
 use icecore_format::record::DecodeError;
-use icecore_format::tail::{Flush, OBJECT_BYTES_MAX, TailObject, TailRecord};
+use icecore_format::tail::{Flush, OBJECT_BYTES_MAX, TailObject, TailRecord, repeated_by};
 use icecore_store::{ObjectName, Store, StoreErrorKind};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -51,7 +51,10 @@ pub(crate) enum Found {
 pub(crate) struct FoundFlush {
     pub(crate) name: ObjectName,
     pub(crate) flush: Box<Flush>,
+    /// The object as a whole.
     pub(crate) bytes: Bytes,
+    /// Its blocks, which are as they were sealed.
+    pub(crate) blocks: Bytes,
 }
 
 /// What there is of an epoch.
@@ -88,10 +91,13 @@ impl EpochReader {
             Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(Found::Missing),
             Err(error) => return Err(error.into()),
         };
-        let record = TailObject::open(&self.keys, name.as_str(), &bytes).map(|found| found.record);
-        Ok(match record {
-            Ok(TailRecord::Flush(flush)) => Found::Flush(FoundFlush { name, flush, bytes }),
-            Ok(TailRecord::Terminator(_)) => Found::Terminator,
+        let opened = TailObject::open(&self.keys, name.as_str(), &bytes);
+        Ok(match opened {
+            Ok(TailObject { record: TailRecord::Flush(flush), blocks }) => {
+                let blocks = bytes.slice_ref(blocks);
+                Found::Flush(FoundFlush { name, flush, bytes, blocks })
+            }
+            Ok(TailObject { record: TailRecord::Terminator(_), .. }) => Found::Terminator,
             Err(error) => Found::Damaged(error),
         })
     }
@@ -128,6 +134,16 @@ impl EpochReader {
         let (local, session) = (self.local.clone(), self.session);
         let remembered = self.environment.compute(move || local.flushes_remembered(session)).await;
         objects..remembered.max(objects)
+    }
+
+    /// Whether another object, of those that count, repeats the one with this number.
+    pub(crate) async fn is_repeated(&self, number: u64, objects: u64) -> Result<bool, ReadError> {
+        let by = repeated_by(number);
+        if by == number || by >= objects {
+            return Ok(false);
+        }
+        let found = self.read(by).await?;
+        Ok(matches!(found, Found::Flush(found) if found.flush.repeat.is_some()))
     }
 
     /// What there is. A listing may be stale, so what it lacks is asked for.

@@ -1,5 +1,6 @@
 //! Writing an epoch: one object after the other.
 
+use super::gathered::Gathered;
 use crate::environment::Environment;
 use crate::event_log::CapturedChunks;
 use crate::layout::ObjectRole;
@@ -7,12 +8,12 @@ use crate::local::{RepositoryState, SessionLease};
 use crate::repository::Repository;
 use crate::storage::{self, Put};
 use icecore_format::block::Compression;
-use icecore_format::cipher::Cipher;
+use icecore_format::config::Config;
 use icecore_format::event_log::Span;
 use icecore_format::keys::KeySet;
 use icecore_format::limits::TAIL_KEPT_BYTES_MAX;
 use icecore_format::pack::PackKey;
-use icecore_format::tail::{self, Flush, SealOptions, TailChunk, TailSealer};
+use icecore_format::tail::{self, Flush, Repeat, SealOptions, TailChunk, TailSealer};
 use icecore_format::{Hash, SessionId};
 use icecore_store::{Content, ObjectName, Store, StoreError};
 use std::sync::Arc;
@@ -22,10 +23,10 @@ pub(crate) struct TailWriter {
     store: Arc<dyn Store>,
     environment: Environment,
     keys: Arc<KeySet>,
-    cipher: Cipher,
+    config: Config,
     session: SessionId,
     /// Lent to the pool while an object is sealed.
-    sealer: Option<TailSealer>,
+    sealer: Option<(TailSealer, Gathered)>,
     next: u64,
     previous: Hash,
     /// What was captured since the snapshot that the tail goes on from.
@@ -72,9 +73,9 @@ impl TailWriter {
             store: repository.store.clone(),
             environment: repository.environment.clone(),
             keys: repository.keys.clone(),
-            cipher: repository.config.cipher,
+            config: repository.config,
             session,
-            sealer: Some(TailSealer::new(key)),
+            sealer: Some((TailSealer::new(key), Gathered::after(Hash([0; 32])))),
             next: 0,
             previous: Hash([0; 32]),
             total,
@@ -111,34 +112,48 @@ impl TailWriter {
         total.add(&captured.span);
         let awaits_more = resume.is_none();
         let (resume, kept) = resume.unzip();
-        let flush = Flush {
-            previous: self.previous,
-            time: self.environment.clock.now(),
-            chunks: captured.entries,
-            span: captured.span,
-            total,
-            resume,
-            kept: kept.filter(|kept| kept.len() <= TAIL_KEPT_BYTES_MAX),
-            first_block: 0,
-            blocks: Vec::new(),
-        };
-        let mut sealer = self.sealer.take().expect("one object is sealed at a time");
-        let (keys, cipher, own_name) = (self.keys.clone(), self.cipher, name.clone());
+        let (number, previous, time) = (self.next, self.previous, self.environment.clock.now());
+        let (mut sealer, mut gathered) =
+            self.sealer.take().expect("one object is sealed at a time");
+        let (keys, config, own_name) = (self.keys.clone(), self.config, name.clone());
         let random = self.environment.random.clone();
         let sealing = self.environment.compute(move || {
+            // What is sealed is put, or the epoch is over.
+            gathered.begin(number, previous);
+            let repeated = gathered.add(number, &captured, &keys, &config);
+            let more = repeated.iter().flat_map(|(_, repeated)| &repeated.chunks);
             let chunks: Vec<TailChunk<'_>> = captured
                 .chunks
                 .iter()
+                .chain(more)
                 .map(|chunk| TailChunk {
                     kind: chunk.kind,
                     id: chunk.id,
                     plaintext: &chunk.plaintext,
                 })
                 .collect();
+            let flush = Flush {
+                previous,
+                time,
+                chunks: captured.entries.clone(),
+                span: captured.span,
+                total,
+                resume,
+                kept: kept.filter(|kept| kept.len() <= TAIL_KEPT_BYTES_MAX),
+                first_block: 0,
+                blocks: Vec::new(),
+                blocks_hash: Hash([0; 32]),
+                repeat: repeated.as_ref().map(|(previous, repeated)| Repeat {
+                    previous: *previous,
+                    chunks: repeated.entries.clone(),
+                    span: repeated.span,
+                }),
+            };
+            let cipher = config.cipher;
             let options = SealOptions { keys: &keys, cipher, compression, random: &*random };
             let bytes = sealer.seal(own_name.as_str(), flush, &chunks, &options);
             let hash = tail::hash(&bytes);
-            (sealer, bytes, hash)
+            ((sealer, gathered), bytes, hash)
         });
         let (sealer, bytes, hash) = sealing.await;
         self.sealer = Some(sealer);
