@@ -105,27 +105,34 @@ fn measure_day(
     folder: &Path,
     interrupt: &Interrupt,
 ) -> Result<Day, CompareError> {
-    let place = Place::new(folder.to_owned());
+    // Of the repository, which has many files, only what was added is taken back.
+    let place = Place::new(folder.join("home"));
     place.create().map_err(cannot("make a folder"))?;
+    let repository = folder.join("repository");
     let events = folder.join("events.ndjson");
     let runtime = tokio::runtime::Runtime::new().map_err(cannot("start a runtime"))?;
     let store = runtime.block_on(make::make(shape, options.seed, &events, &place))?;
-    place.save().map_err(cannot("copy the repository"))?;
-    let repository_bytes = place.repository_bytes().map_err(cannot("read the repository"))?;
+    make::write(&store, &repository).map_err(cannot("write the repository"))?;
+    place.save().map_err(cannot("copy what is remembered"))?;
     let until = last_time(&events).map_err(cannot("read the events"))?;
     let mut commands = Vec::new();
     for (command, _) in COMMANDS {
-        // What it remembers afterwards, the program must not know.
-        let asked = requests::count(command, &store, &events, &place)?;
+        let put_back = || {
+            place.put_back()?;
+            make::take_back(&store, &repository, &repository)
+        };
         let mut usages = Vec::new();
         for _ in 0..options.rounds {
-            place.put_back().map_err(cannot("put the repository back"))?;
-            place.warm_repository().map_err(cannot("read the repository"))?;
+            put_back().map_err(cannot("put the repository back"))?;
             rustix::fs::sync();
-            usages.push(invocation(command, icecore, &events, &place, &until).run(interrupt)?);
+            let invocation = invocation(command, icecore, &events, &repository, &place, &until);
+            usages.push(invocation.run(interrupt)?);
         }
+        put_back().map_err(cannot("put the repository back"))?;
+        let asked = requests::count(command, &store, &events, &place)?;
         commands.push(Measured { command, usages, asked });
     }
+    let repository_bytes = make::bytes(&store);
     Ok(Day { shape, repository_bytes, commands })
 }
 
@@ -133,6 +140,7 @@ fn invocation(
     command: Command,
     icecore: &Path,
     events: &Path,
+    repository: &Path,
     place: &Place,
     until: &str,
 ) -> Invocation {
@@ -147,7 +155,7 @@ fn invocation(
     };
     let mut environment = bare_environment(&place.home());
     environment.push(("ICECORE_PASSWORD".into(), PASSWORD.into()));
-    environment.push(("ICECORE_REPOSITORY".into(), place.repository().into()));
+    environment.push(("ICECORE_REPOSITORY".into(), repository.into()));
     Invocation {
         program: icecore.to_owned(),
         arguments: arguments.into_iter().map(str::to_owned).collect(),

@@ -16,7 +16,7 @@ use icecore::{Monitor, Repository};
 use icecore_format::Timestamp;
 use icecore_format::keys::slot::PasswordCost;
 use icecore_sources::events::ndjson::{MemberMap, NdjsonSource};
-use icecore_store::MemoryStore;
+use icecore_store::{MemoryStore, ObjectName};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -72,7 +72,7 @@ pub(super) fn source(path: &Path) -> NdjsonSource {
     NdjsonSource::new(path, MemberMap::default())
 }
 
-/// Follows `events`, a file that it makes, and leaves the repository in memory and in `place`.
+/// Follows `events`, a file that it makes, and leaves the repository in memory, and what is remembered in `place`.
 pub(super) async fn make(
     shape: Shape,
     seed: u64,
@@ -117,12 +117,11 @@ pub(super) async fn make(
     };
     let followed = follow(&repository, &source, &options, &monitor, &tell).await;
     followed.map_err(failed("follow"))?;
-    write(&store, Path::new(&place.repository())).map_err(cannot("write the repository"))?;
     Ok(store)
 }
 
 /// Writes objects as a store in a directory has them.
-fn write(store: &MemoryStore, directory: &Path) -> io::Result<()> {
+pub(super) fn write(store: &MemoryStore, directory: &Path) -> io::Result<()> {
     for name in store.names() {
         let path = directory.join(name.as_str());
         if let Some(parent) = path.parent() {
@@ -131,4 +130,28 @@ fn write(store: &MemoryStore, directory: &Path) -> io::Result<()> {
         fs::write(path, store.content(&name).unwrap_or_default())?;
     }
     Ok(())
+}
+
+/// Removes the files below `folder`, a part of `directory`, that are no objects of the store.
+pub(super) fn take_back(store: &MemoryStore, directory: &Path, folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            take_back(store, directory, &path)?;
+            continue;
+        }
+        let name = path.strip_prefix(directory).ok().and_then(Path::to_str);
+        let name = name.and_then(|name| ObjectName::try_from(name.to_owned()).ok());
+        if name.is_none_or(|name| store.content(&name).is_none()) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is stored, in bytes.
+pub(super) fn bytes(store: &MemoryStore) -> u64 {
+    let contents = store.names().into_iter().filter_map(|name| store.content(&name));
+    contents.map(|content| content.len() as u64).sum()
 }
