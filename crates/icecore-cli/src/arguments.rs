@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Restore(restore::Arguments),
     Recover(Box<recover::Arguments>),
     Drill(Box<drill::Arguments>),
+    #[cfg(feature = "ndjson")]
+    Dump(crate::commands::dump::Arguments),
     Timeline(timeline::Arguments),
     Check(check::Arguments),
     /// List everything that ever changed the repository

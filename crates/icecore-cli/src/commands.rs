@@ -10,6 +10,8 @@ pub(crate) mod snapshots;
 pub(crate) mod streams;
 
 pub(crate) mod drill;
+#[cfg(feature = "ndjson")]
+pub(crate) mod dump;
 pub(crate) mod recover;
 pub(crate) mod restore;
 pub(crate) mod timeline;
@@ -39,6 +41,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<(), Comma
         Command::Restore(arguments) => restore::run(arguments, context).await,
         Command::Recover(arguments) => recover::run(*arguments, context).await,
         Command::Drill(arguments) => Box::pin(drill::run(*arguments, context)).await,
+        #[cfg(feature = "ndjson")]
+        Command::Dump(arguments) => dump::run(&arguments, context).await,
         Command::Timeline(arguments) => timeline::run(&arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,
         Command::Log => log::run(context).await,

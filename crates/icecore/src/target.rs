@@ -285,6 +285,8 @@ pub enum TargetErrorKind {
     Unsuitable,
     /// It could not be written.
     Unwritable,
+    /// Nobody reads what is written any more.
+    Closed,
     /// What was read back is not what was written.
     Differs,
 }

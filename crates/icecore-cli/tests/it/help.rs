@@ -14,6 +14,7 @@ fn help_lists_commands_options_and_exit_codes() {
         ("icecore-timeline", &["timeline", "--help"]),
         ("icecore-recover", &["recover", "--help"]),
         ("icecore-drill", &["drill", "--help"]),
+        ("icecore-dump", &["dump", "--help"]),
         ("icecore-snapshots", &["snapshots", "--help"]),
         ("icecore-check", &["check", "--help"]),
     ] {

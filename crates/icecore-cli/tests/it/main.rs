@@ -19,6 +19,7 @@ mod restore_postgres;
 
 mod check;
 mod chosen_streams;
+mod dump;
 mod log;
 
 #[cfg(feature = "sqlite")]

@@ -10,6 +10,8 @@ fn a_reader_that_went_away_is_no_error() {
         &["snapshots"][..],
         &["snapshots", "--json"],
         &["streams", "latest"],
+        &["dump", "latest"],
+        &["dump", "latest", "--format", "messagepack"],
         &["check"],
         &["log"],
         &["--help"],

@@ -34,6 +34,7 @@ mod prefix;
 
 mod default_line;
 mod encode;
+mod message_pack;
 mod unfinished;
 mod verify;
 
@@ -42,7 +43,7 @@ mod tests;
 
 pub use self::member_map::{MemberMap, MemberMapError};
 pub use self::source::NdjsonSource;
-pub use self::target::NdjsonTarget;
+pub use self::target::{DumpFormat, NdjsonTarget};
 
 /// What sources and targets of this kind are called in snapshots.
 const KIND: &str = "ndjson";

@@ -1,9 +1,10 @@
-//! Turns chunks of events into lines.
+//! Turns chunks of events into lines, or into what a dump has of them.
 //!
 //! An event that comes from a file of lines, under its own stream id, is written as that file had
-//! it, byte for byte; all others get our default line.
+//! it, byte for byte; all others get our default line. In a dump all events are written alike.
 
 use super::default_line::{self, Changes};
+use super::{DumpFormat, message_pack};
 use icecore::target::{Encoded, EventChunk, EventEncoder, RestoredEvent, TargetError};
 use icecore_format::event::template::Part;
 use icecore_format::event::{FormKind, Member, Style, Template};
@@ -12,11 +13,17 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Encodes chunks, and remembers what it had to change.
 #[derive(Debug, Default)]
 pub(super) struct LineEncoder {
+    /// How a dump is written, if this is one.
+    dump: Option<DumpFormat>,
     quoted: AtomicU64,
     joined: AtomicU64,
 }
 
 impl LineEncoder {
+    pub(super) fn new(dump: Option<DumpFormat>) -> Self {
+        Self { dump, ..Self::default() }
+    }
+
     /// Sentences about the values that could not be written as they are.
     pub(super) fn notes(&self) -> Vec<String> {
         let quoted = self.quoted.load(Relaxed);
@@ -35,6 +42,16 @@ impl EventEncoder for LineEncoder {
         let mut changes = Changes::default();
         // Lines are about a third longer than records.
         encoded.bytes.reserve(chunk.records.len() + chunk.records.len() / 2);
+        if let Some(format) = self.dump {
+            chunk.visit(|restored| {
+                encoded.events += 1;
+                match format {
+                    DumpFormat::JsonLines => default_line::put_exact(&mut encoded.bytes, &restored),
+                    DumpFormat::MessagePack => message_pack::put(&mut encoded.bytes, &restored),
+                }
+            })?;
+            return Ok(encoded);
+        }
         chunk.visit(|mut restored| {
             end_line(&mut encoded.bytes);
             encoded.events += 1;

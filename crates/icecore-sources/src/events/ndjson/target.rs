@@ -21,12 +21,27 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct NdjsonTarget {
     path: PathBuf,
+    dump: Option<DumpFormat>,
+}
+
+/// How a dump has events: all alike, wherever they come from, and every value exactly as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DumpFormat {
+    /// Lines of JSON, with base64 for what is none.
+    JsonLines,
+    /// Maps of MessagePack.
+    MessagePack,
 }
 
 impl NdjsonTarget {
     /// The file at `path`, or standard output for `-`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), dump: None }
+    }
+
+    /// The same for a dump.
+    pub fn dump(path: impl Into<PathBuf>, format: DumpFormat) -> Self {
+        Self { path: path.into(), dump: Some(format) }
     }
 }
 
@@ -55,10 +70,13 @@ impl Target for NdjsonTarget {
             bytes: 0,
             events: 0,
             is_line_open: false,
+            has_lines: self.dump != Some(DumpFormat::MessagePack),
         };
-        let encoder = Arc::new(LineEncoder::default());
-        let whole = request.whole;
-        let notes = left_out(&request.files).into_iter().collect();
+        let encoder = Arc::new(LineEncoder::new(self.dump));
+        // What follows the events of a file is none.
+        let whole = request.whole && self.dump.is_none();
+        let what = if self.dump.is_some() { "a dump" } else { "NDJSON" };
+        let notes = left_out(&request.files, what).into_iter().collect();
         let untouched = output.untouched();
         let output = Some(output);
         Ok(Box::new(NdjsonWriter { output, untouched, whole, encoder, notes }))
@@ -118,6 +136,8 @@ struct Output {
     events: u64,
     /// Whether the last line has no end yet.
     is_line_open: bool,
+    /// Whether each event is a line.
+    has_lines: bool,
 }
 
 enum Place {
@@ -137,7 +157,7 @@ impl Output {
     }
 
     fn write_events(&mut self, encoded: &Encoded) -> Result<(), TargetError> {
-        if self.is_line_open && !encoded.bytes.is_empty() {
+        if self.has_lines && self.is_line_open && !encoded.bytes.is_empty() {
             self.write(b"\n")?;
         }
         self.write(&encoded.bytes)?;
@@ -162,7 +182,7 @@ impl Output {
     }
 
     fn finish(self, notes: Vec<String>) -> Result<Written, TargetError> {
-        let Self { place, hasher, bytes, events, .. } = self;
+        let Self { place, hasher, bytes, events, has_lines, .. } = self;
         let written = |verified| Written { events, bytes, verified, notes };
         let Place::File(file, reader) = place else {
             io::stdout().lock().flush().map_err(standard_output_failed)?;
@@ -171,7 +191,8 @@ impl Output {
         // 1. Durable, 2. compared, 3. named: whoever finds the name finds all of the file.
         file.sync()?;
         let content = reader.finish().map_err(|error| cannot_read_back(&file, error))?;
-        if content != (Content { bytes, lines: events, hash: hasher.finalize() }) {
+        let lines = if has_lines { events } else { content.lines };
+        if content != (Content { bytes, lines, hash: hasher.finalize() }) {
             let path = file.path().display();
             let message = format!("what was read back of {path} is not what was written");
             return Err(TargetError::new(TargetErrorKind::Differs, message));
@@ -181,11 +202,11 @@ impl Output {
     }
 }
 
-/// A sentence about what a file of events has no place for.
-fn left_out(files: &[SourceFile]) -> Option<String> {
+/// A sentence about what a file of events, called `what`, has no place for.
+fn left_out(files: &[SourceFile], what: &str) -> Option<String> {
     let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
     (!names.is_empty())
-        .then(|| format!("left out, since NDJSON has events only: {}", names.join(", ")))
+        .then(|| format!("left out, since {what} has events only: {}", names.join(", ")))
 }
 
 fn cannot_read_back(file: &UnfinishedFile, error: io::Error) -> TargetError {
@@ -194,8 +215,11 @@ fn cannot_read_back(file: &UnfinishedFile, error: io::Error) -> TargetError {
 }
 
 fn standard_output_failed(error: io::Error) -> TargetError {
-    let message = "cannot write to standard output";
-    TargetError::new(TargetErrorKind::Unwritable, message).because(error)
+    let kind = match error.kind() {
+        io::ErrorKind::BrokenPipe => TargetErrorKind::Closed,
+        _ => TargetErrorKind::Unwritable,
+    };
+    TargetError::new(kind, "cannot write to standard output").because(error)
 }
 
 fn after_error() -> TargetError {

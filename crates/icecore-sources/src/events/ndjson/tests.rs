@@ -3,6 +3,7 @@
 mod appended;
 mod backups;
 mod changed;
+mod dumps;
 mod faults;
 mod files;
 mod fixture;
