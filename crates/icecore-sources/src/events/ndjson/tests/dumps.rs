@@ -26,8 +26,16 @@ fn foreign(event: &Event<'_>) -> EventChunk {
     EventChunk { records: records.into(), beside: None, ..chunk(&read.batches[0]) }
 }
 
-/// What a dumped line says of payload, metadata and further members, read by its documentation alone.
-fn values(line: &[u8]) -> (Vec<u8>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>) {
+/// The values of an event: payload, metadata and further members.
+#[derive(Debug, PartialEq, Eq)]
+struct Values {
+    payload: Vec<u8>,
+    metadata: Option<Vec<u8>>,
+    members: Vec<(String, Vec<u8>)>,
+}
+
+/// What a dumped line says of these, read by its documentation alone.
+fn values(line: &[u8]) -> Values {
     let read = read(line, &Options::default()).expect("a dumped line is an event");
     let batch = &read.batches[0];
     let body = RecordBodies::unversioned(&batch.records).next().expect("one event");
@@ -46,7 +54,8 @@ fn values(line: &[u8]) -> (Vec<u8>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>) {
     };
     let members = event.members.iter().filter(|(name, _)| *name != BASE64_MEMBER);
     let members = members.map(|(name, value)| (name.to_owned(), exact(name, value))).collect();
-    (exact("data", payload), event.metadata.map(|it| exact("metadata", it)), members)
+    let metadata = event.metadata.map(|it| exact("metadata", it));
+    Values { payload: exact("data", payload), metadata, members }
 }
 
 #[test]
@@ -90,9 +99,12 @@ fn every_value_comes_back_from_its_line_byte_for_byte() {
             };
             let line = dump(&foreign(&event), DumpFormat::JsonLines);
             assert_eq!(memchr::memchr_iter(b'\n', &line).count(), 1);
-            let found = values(&line);
-            let expected = vec![("tenant".to_owned(), value.to_vec())];
-            assert_eq!(found, (value.to_vec(), Some(other.to_vec()), expected));
+            let expected = Values {
+                payload: value.to_vec(),
+                metadata: Some(other.to_vec()),
+                members: vec![("tenant".to_owned(), value.to_vec())],
+            };
+            assert_eq!(values(&line), expected);
         }
     }
 }
@@ -112,7 +124,7 @@ fn a_member_of_the_event_is_not_taken_for_the_list_of_what_stands_in_base64() {
             members: Members::new(&members),
             payload: Payload::Inline(payload),
         };
-        assert_eq!(values(&dump(&foreign(&event), DumpFormat::JsonLines)).0, payload);
+        assert_eq!(values(&dump(&foreign(&event), DumpFormat::JsonLines)).payload, payload);
     }
 }
 
@@ -164,7 +176,7 @@ fn every_value_comes_back_from_messagepack_byte_for_byte() {
         time: EventTime::None,
         metadata: None,
         members: Members::default(),
-        ..full.clone()
+        ..full
     };
     let mut dumped = dump(&foreign(&full), DumpFormat::MessagePack);
     dumped.extend(dump(&foreign(&plain), DumpFormat::MessagePack));
