@@ -113,7 +113,7 @@ async fn follow_source(
             monitor.request_stop();
         }
     };
-    follow(repository, source, options, &monitor, &tell).await
+    Box::pin(follow(repository, source, options, &monitor, &tell)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,7 +351,7 @@ async fn follow_to_end(
             monitor.request_stop();
         }
     };
-    follow(repository, &ndjson_source(path), options, &monitor, &tell).await
+    Box::pin(follow(repository, &ndjson_source(path), options, &monitor, &tell)).await
 }
 
 /// Appends the next five events.

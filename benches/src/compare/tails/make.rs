@@ -43,6 +43,10 @@ impl Clock for SetClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::Relaxed))
     }
+
+    fn passed(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What the library is given, with the local state that `icecore` has in `place`.

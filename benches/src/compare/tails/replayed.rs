@@ -63,6 +63,10 @@ struct Replay {
 
 #[async_trait]
 impl EventFollower for Replay {
+    fn way(&self) -> String {
+        "being replayed".to_owned()
+    }
+
     async fn next(&mut self, patience: Duration) -> Result<Option<Captured>, FollowError> {
         let Some(events) = self.batches.pop_front() else {
             tokio::time::sleep(patience).await;

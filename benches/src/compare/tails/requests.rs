@@ -10,7 +10,7 @@ use super::{Command, NAME, cannot, failed};
 use futures::future::BoxFuture;
 use icecore::backup::backup;
 use icecore::environment::{Executor, SystemClock};
-use icecore::recover::{RecoverRequest, RecoveryPoint, Ties, recover, states, with_tail};
+use icecore::recover::{RecoverRequest, RecoveryPoint, Ties, recover, states, with_tails};
 use icecore::restore::RestoreOptions;
 use icecore::selection::StreamSelection;
 use icecore::timeline::timeline;
@@ -68,7 +68,7 @@ async fn run(
             timeline(repository, known, false).await.map_err(failed("show the timeline"))?;
         }
         Command::Recover => {
-            let states = with_tail(repository, known).await.map_err(failed("read the tail"))?;
+            let states = with_tails(repository, known).await.map_err(failed("read the tail"))?;
             let newest = states.last().and_then(|newest| newest.snapshot.counts.last_time);
             let point = newest.map_or(RecoveryPoint::Latest, RecoveryPoint::Time);
             let (streams, ties) = (StreamSelection::default(), |_: &str, _: &[_]| Ties::default());
