@@ -46,7 +46,8 @@ pub enum NotExclusive {
 /// Lets [`CONTENDERS`] puts of different content race for `name`, which must be fresh.
 ///
 /// `Ok` if exactly one succeeded, all others were told `AlreadyExists`, and the object has the
-/// winner's content. The object is deleted afterwards; where the storage lets nobody delete, it
+/// winner's content. Also if none succeeded and the object has the content of one of them, whose
+/// answer was lost on the way. The object is deleted afterwards; where the storage lets nobody delete, it
 /// stays, and does no harm.
 pub async fn prove_exclusive_by_race(
     store: &dyn Store,
@@ -64,22 +65,24 @@ async fn race(store: &dyn Store, name: &ObjectName) -> Result<(), NotExclusive> 
         (content.clone(), store.put_new(name, Content::from(content)).await)
     });
     let mut winners = Vec::new();
+    let mut losers = Vec::new();
     for (content, result) in join_all(puts).await {
         match result {
             Ok(()) => winners.push(content),
-            Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == StoreErrorKind::AlreadyExists => losers.push(content),
             Err(source) => return Err(NotExclusive::Unfinished { source }),
         }
     }
-    let winner = match winners.as_slice() {
-        [] => return Err(NotExclusive::NoWinner),
-        [winner] => winner,
-        _ => return Err(NotExclusive::SeveralWinners { winners: winners.len() }),
-    };
-    match store.get(name, CONTENT_BYTES_MAX).await {
-        Ok(content) if content == *winner => Ok(()),
-        Ok(_) => Err(NotExclusive::WrongContent),
-        Err(source) => Err(NotExclusive::Unfinished { source }),
+    if winners.len() > 1 {
+        return Err(NotExclusive::SeveralWinners { winners: winners.len() });
+    }
+    match (store.get(name, CONTENT_BYTES_MAX).await, winners.first()) {
+        (Ok(content), Some(winner)) if content == *winner => Ok(()),
+        (Ok(_), Some(_)) => Err(NotExclusive::WrongContent),
+        // One was first, was not told, asked again and met itself.
+        (Ok(content), None) if losers.contains(&content) => Ok(()),
+        (Ok(_), None) => Err(NotExclusive::NoWinner),
+        (Err(source), _) => Err(NotExclusive::Unfinished { source }),
     }
 }
 
@@ -182,6 +185,52 @@ mod tests {
         store.insert(name(), "old");
         let error = prove_exclusive_by_race(&store, &name()).await.unwrap_err();
         assert!(matches!(error, NotExclusive::NoWinner), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_winner_whose_answer_was_lost_is_one() {
+        /// Repeats a put that got no answer.
+        #[derive(Debug)]
+        struct Repeating(Arc<FaultyStore>);
+
+        #[async_trait]
+        impl Store for Repeating {
+            async fn put_new(&self, name: &ObjectName, content: Content) -> Result<(), StoreError> {
+                match self.0.put_new(name, content.clone()).await {
+                    Err(error) if error.outcome_unknown() => self.0.put_new(name, content).await,
+                    result => result,
+                }
+            }
+
+            async fn get(&self, name: &ObjectName, bytes_max: u64) -> Result<Bytes, StoreError> {
+                self.0.get(name, bytes_max).await
+            }
+
+            async fn get_range(
+                &self,
+                name: &ObjectName,
+                range: Range<u64>,
+            ) -> Result<Bytes, StoreError> {
+                self.0.get_range(name, range).await
+            }
+
+            async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, StoreError> {
+                self.0.list(prefix).await
+            }
+
+            async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
+                self.0.delete(name).await
+            }
+
+            fn place(&self) -> String {
+                self.0.place()
+            }
+        }
+
+        let faulty = FaultyStore::new(Arc::new(MemoryStore::new()));
+        faulty.add(Matcher::first(Operation::PutNew, ""), Effect::LoseAcknowledgement);
+        prove_exclusive_by_race(&Repeating(faulty.clone()), &name()).await.unwrap();
+        faulty.assert_all_exercised();
     }
 
     #[tokio::test]

@@ -15,7 +15,12 @@ mod exclusive;
 #[cfg(feature = "local")]
 mod local;
 mod memory;
+mod metered;
 mod name;
+#[cfg(feature = "object-storage")]
+mod object;
+#[cfg(feature = "object-storage")]
+mod retrying;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -26,5 +31,13 @@ pub use exclusive::{CONTENDERS, NotExclusive, prove_exclusive_by_race};
 #[cfg(feature = "local")]
 pub use local::LocalStore;
 pub use memory::MemoryStore;
+pub use metered::{Meter, MeteredStore, Requests};
 pub use name::{NameError, OBJECT_NAME_BYTES_MAX, ObjectName};
+#[cfg(feature = "object-storage")]
+pub use object::{
+    AccessKey, AzureCredential, AzureSettings, GoogleSettings, ObjectSettings, ObjectStore,
+    S3Settings, Secret, Service,
+};
+#[cfg(feature = "object-storage")]
+pub use retrying::RetryingStore;
 pub use store::{ObjectInfo, Store};

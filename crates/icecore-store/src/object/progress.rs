@@ -1,0 +1,80 @@
+//! When a byte last moved: what tells a slow connection from a dead one.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+/// How long nothing may move. Services answer within seconds, also those that restore an object
+/// from something slow say at once that they will not; a router that lost a connection says nothing.
+pub(super) const SILENCE_MAX: Duration = Duration::from_mins(1);
+
+/// No byte moved for [`SILENCE_MAX`].
+#[derive(Debug, thiserror::Error)]
+#[error("no byte came or went for {} seconds", SILENCE_MAX.as_secs())]
+pub(super) struct Stalled;
+
+/// When a byte of one request last moved; clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Progress(Arc<Mutex<Instant>>);
+
+impl Progress {
+    /// That of a request that begins now.
+    pub(super) fn begin() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    /// A byte moves.
+    pub(super) fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// `work`, unless for too long nothing moves.
+    pub(super) async fn unless_stalled<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Stalled> {
+        let mut work = pin!(work);
+        loop {
+            let deadline = self.deadline();
+            match timeout_at(deadline, work.as_mut()).await {
+                Ok(done) => return Ok(done),
+                // Something moved while it was waited for.
+                Err(_) if self.deadline() > deadline => {}
+                Err(_) => return Err(Stalled),
+            }
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) + SILENCE_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::sleep;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_moves_now_and_then_is_waited_for_however_long_it_takes() {
+        let progress = Progress::begin();
+        let slow = async {
+            for _ in 0..10 {
+                sleep(SILENCE_MAX / 2).await;
+                progress.note();
+            }
+            "done"
+        };
+        assert_eq!(progress.unless_stalled(slow).await.unwrap(), "done");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_move_is_given_up() {
+        let progress = Progress::begin();
+        let dead = sleep(SILENCE_MAX + Duration::from_secs(1));
+        assert!(progress.unless_stalled(dead).await.is_err());
+    }
+}

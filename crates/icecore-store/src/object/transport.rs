@@ -1,0 +1,230 @@
+//! HTTP: one request and its answer, given up where no byte moves any more.
+//!
+//! Nothing is repeated, and nothing that may be secret (addresses can carry a signature) gets into
+//! an error.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use futures::stream::unfold;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{Method, Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
+
+use super::operator::Puts;
+use super::progress::{Progress, Stalled};
+use super::tls;
+
+/// How much of a body is handed on at a time: so much has to move within the time for a stall.
+const FRAME_BYTES_MAX: usize = 64 << 10;
+
+/// Where Google takes objects.
+const GOOGLE_UPLOADS: &str = "/upload/storage/";
+
+/// How long it may take to get a connection.
+const CONNECTING_MAX: Duration = Duration::from_secs(30);
+
+/// A client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    #[error("cannot set up HTTP")]
+    Http(#[from] reqwest::Error),
+}
+
+/// What connections are made with and kept in.
+pub(super) fn client(is_encrypted: bool) -> Result<reqwest::Client, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("icecore/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECTING_MAX);
+    // Reading the system's certificates takes longer than a request to a server nearby.
+    builder = if is_encrypted {
+        builder.tls_backend_preconfigured(tls::configuration()?)
+    } else {
+        builder.tls_backend_preconfigured(tls::nobody()?)
+    };
+    Ok(builder.build()?)
+}
+
+/// What a service answered to the calls of one request; clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers(Arc<AtomicU16>);
+
+impl Answers {
+    /// The status of the last answer; `None` where none came since the last call was begun.
+    pub(super) fn last(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.0.load(Relaxed)).ok()
+    }
+
+    fn none_yet(&self) {
+        self.0.store(0, Relaxed);
+    }
+
+    fn note(&self, status: StatusCode) {
+        self.0.store(status.as_u16(), Relaxed);
+    }
+}
+
+/// Makes the calls of one request.
+pub(super) struct Transport {
+    client: reqwest::Client,
+    answers: Answers,
+    puts: Puts,
+}
+
+impl Transport {
+    pub(super) fn new(client: reqwest::Client, answers: Answers, puts: Puts) -> Self {
+        Self { client, answers, puts }
+    }
+}
+
+impl HttpTransport for Transport {
+    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        self.answers.none_yet();
+        let address = request.uri().clone();
+        let is_head = request.method() == Method::HEAD;
+        let progress = Progress::begin();
+        let call = self.call(request, &progress)?;
+        let answer = match progress.unless_stalled(call.send()).await {
+            Ok(answer) => answer.map_err(|error| unanswered("cannot reach the service", error))?,
+            Err(stalled) => return Err(stalled_error(stalled)),
+        };
+        self.answers.note(answer.status());
+
+        let bytes = match answer.headers().get(CONTENT_LENGTH) {
+            // That of what was not sent, or of what was packed.
+            Some(_) if is_head || answer.headers().contains_key(CONTENT_ENCODING) => None,
+            Some(length) => length.to_str().ok().and_then(|length| length.parse().ok()),
+            None => None,
+        };
+        let mut response = Response::new(());
+        *response.status_mut() = answer.status();
+        *response.version_mut() = answer.version();
+        *response.headers_mut() = answer.headers().clone();
+        response.extensions_mut().insert(address);
+        let body = AnswerBody(Mutex::new(Box::pin(chunks(answer))));
+        Ok(response.map(|()| HttpBody::new(body, bytes)))
+    }
+}
+
+impl Transport {
+    fn call(
+        &self,
+        request: Request<Buffer>,
+        progress: &Progress,
+    ) -> opendal::Result<reqwest::RequestBuilder> {
+        let (parts, body) = request.into_parts();
+        let mut address = reqwest::Url::parse(&parts.uri.to_string())
+            .map_err(|error| Error::new(ErrorKind::Unexpected, "no address").set_source(error))?;
+        if self.puts == Puts::Whole && address.path().starts_with(GOOGLE_UPLOADS) {
+            only_where_none(&mut address)?;
+        }
+        let call = self.client.request(parts.method, address).headers(parts.headers);
+        if body.is_empty() {
+            return Ok(call);
+        }
+        let body = RequestBody { rest: body, frame: Bytes::new(), progress: progress.clone() };
+        Ok(call.body(reqwest::Body::wrap(body)))
+    }
+}
+
+/// Makes an upload one that fails where there is an object.
+///
+/// Source: <https://cloud.google.com/storage/docs/request-preconditions>.
+fn only_where_none(address: &mut reqwest::Url) -> opendal::Result<()> {
+    let is_whole = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+        name == "uploadType" && (value == "multipart" || value == "media")
+    };
+    if !address.query_pairs().any(is_whole) {
+        // Of an upload in steps each would need it. There is none, and without it none may be.
+        return Err(Error::new(ErrorKind::Unsupported, "this kind of upload has no condition"));
+    }
+    address.query_pairs_mut().append_pair("ifGenerationMatch", "0");
+    Ok(())
+}
+
+/// The pieces of an answer, as they come.
+fn chunks(answer: reqwest::Response) -> impl Stream<Item = opendal::Result<Buffer>> + Send {
+    unfold(Some(answer), async |answer| {
+        let mut answer = answer?;
+        loop {
+            let chunk = match Progress::begin().unless_stalled(answer.chunk()).await {
+                Ok(chunk) => chunk.map_err(|error| unanswered("the answer was cut off", error)),
+                Err(stalled) => Err(stalled_error(stalled)),
+            };
+            match chunk {
+                // An empty one would be taken for the end.
+                Ok(Some(bytes)) if bytes.is_empty() => {}
+                Ok(Some(bytes)) => return Some((Ok(Buffer::from(bytes)), Some(answer))),
+                Ok(None) => return None,
+                Err(error) => return Some((Err(error), None)),
+            }
+        }
+    })
+}
+
+fn unanswered(message: &'static str, error: reqwest::Error) -> Error {
+    // The address may carry a signature.
+    Error::new(ErrorKind::Unexpected, message).set_temporary().set_source(error.without_url())
+}
+
+fn stalled_error(stalled: Stalled) -> Error {
+    Error::new(ErrorKind::Unexpected, "the connection is dead").set_temporary().set_source(stalled)
+}
+
+/// The body of an answer. The lock is never waited for: it makes of what one thread may have what
+/// several may.
+struct AnswerBody(Mutex<Pin<Box<dyn Stream<Item = opendal::Result<Buffer>> + Send>>>);
+
+impl Stream for AnswerBody {
+    type Item = opendal::Result<Buffer>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let stream = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        stream.as_mut().poll_next(context)
+    }
+}
+
+/// The body of a request, which notes when a part of it is taken.
+struct RequestBody {
+    rest: Buffer,
+    frame: Bytes,
+    progress: Progress,
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.progress.note();
+        while self.frame.is_empty() {
+            match self.rest.next() {
+                Some(bytes) => self.frame = bytes,
+                None => return Poll::Ready(None),
+            }
+        }
+        let bytes = self.frame.len().min(FRAME_BYTES_MAX);
+        Poll::Ready(Some(Ok(Frame::data(self.frame.split_to(bytes)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frame.is_empty() && self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact((self.frame.len() + self.rest.len()) as u64)
+    }
+}

@@ -1,0 +1,253 @@
+//! A store that asks again where another may only have failed for the moment.
+//!
+//! A put that is repeated can meet its own first try, and is then told that the name is taken. That
+//! is passed on: whoever puts reads what is there, and compares. A storage that answers nothing at
+//! all is given up for all requests together, so that a backup ends some minutes after its network.
+//!
+//! Specified in docs/object-storage.md, "What is asked again".
+
+use std::future::Future;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::time::{Instant, sleep};
+
+use crate::{Content, ObjectInfo, ObjectName, Store, StoreError, StoreErrorKind};
+
+/// Times that a request is made before its failure counts: with the pauses between, half a minute.
+const TRIES_MAX: u32 = 8;
+
+/// The same before the first answer of all: an address that is wrong is then more likely than a
+/// storage that failed for the moment, and somebody may be waiting.
+const FIRST_TRIES_MAX: u32 = 5;
+
+/// The first pause; each is twice the one before.
+const PAUSE_MIN: Duration = Duration::from_millis(200);
+
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(20);
+
+/// How long a storage may answer nothing before every request is made only once: longer than
+/// services and routers take to start anew.
+const OUTAGE_MAX: Duration = Duration::from_mins(2);
+
+/// Passes everything on to another store, and repeats what failed for the moment.
+#[derive(Debug)]
+pub struct RetryingStore {
+    inner: Arc<dyn Store>,
+    /// When the first request failed since one was answered.
+    silent_since: Mutex<Option<Instant>>,
+    was_answered: AtomicBool,
+}
+
+impl RetryingStore {
+    /// A store that repeats the requests of `inner`.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, silent_since: Mutex::default(), was_answered: AtomicBool::new(false) }
+    }
+
+    /// Makes a request until it is answered, or until it is enough; also tells whether any try but
+    /// the last may have had an effect.
+    async fn until_answered<T, F>(
+        &self,
+        mut request: impl FnMut() -> F,
+    ) -> (Result<T, StoreError>, bool)
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut tries = 0;
+        loop {
+            let result = request().await;
+            tries += 1;
+            let is_answered =
+                !matches!(&result, Err(error) if error.kind() == StoreErrorKind::Transient);
+            if is_answered {
+                *self.silent_since() = None;
+                self.was_answered.store(true, Relaxed);
+                return (result, tries > 1);
+            }
+            let since = *self.silent_since().get_or_insert_with(Instant::now);
+            let tries_max =
+                if self.was_answered.load(Relaxed) { TRIES_MAX } else { FIRST_TRIES_MAX };
+            if tries >= tries_max || since.elapsed() >= OUTAGE_MAX {
+                return (result, tries > 1);
+            }
+            sleep(pause(tries)).await;
+        }
+    }
+
+    fn silent_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.silent_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long is waited after so many tries: by chance, so that those who failed together do not all
+/// come back together.
+fn pause(tries: u32) -> Duration {
+    let longest = PAUSE_MIN.saturating_mul(1 << tries.min(16).saturating_sub(1)).min(PAUSE_MAX);
+    let mut chance = [0];
+    // Without randomness there is no chance in it, which is no reason to fail.
+    let _is_random = getrandom::fill(&mut chance);
+    longest.mul_f64(0.5 + f64::from(chance[0]) / 512.0)
+}
+
+#[async_trait]
+impl Store for RetryingStore {
+    async fn put_new(&self, name: &ObjectName, content: Content) -> Result<(), StoreError> {
+        self.until_answered(|| self.inner.put_new(name, content.clone())).await.0
+    }
+
+    async fn get(&self, name: &ObjectName, bytes_max: u64) -> Result<Bytes, StoreError> {
+        self.until_answered(|| self.inner.get(name, bytes_max)).await.0
+    }
+
+    async fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.until_answered(|| self.inner.get_range(name, range.clone())).await.0
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, StoreError> {
+        self.until_answered(|| self.inner.list(prefix)).await.0
+    }
+
+    async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
+        match self.until_answered(|| self.inner.delete(name)).await {
+            // It was there, for all that is known: a try before has deleted it.
+            (Err(error), true) if error.kind() == StoreErrorKind::NotFound => Ok(()),
+            (result, _) => result,
+        }
+    }
+
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Effect, FaultyStore, Matcher, RecordingStore, conformance};
+    use crate::{MemoryStore, Operation};
+
+    fn name() -> ObjectName {
+        "a".parse().unwrap()
+    }
+
+    /// A store in memory with faults, what it is asked, and one that repeats before both.
+    fn stack() -> (Arc<FaultyStore>, Arc<RecordingStore>, RetryingStore) {
+        let faulty = FaultyStore::new(Arc::new(MemoryStore::new()));
+        let recording = RecordingStore::new(faulty.clone());
+        let retrying = RetryingStore::new(recording.clone());
+        (faulty, recording, retrying)
+    }
+
+    fn fail(faulty: &FaultyStore, operation: Operation, times: usize) {
+        for _ in 0..times {
+            let effect = Effect::Fail(StoreErrorKind::Transient);
+            faulty.add(Matcher::first(operation, ""), effect);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_without_failures_conforms() {
+        conformance::assert_conforms(&stack().2).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_request_is_made_again_until_it_is_answered() {
+        let (faulty, recording, store) = stack();
+        for operation in [
+            Operation::PutNew,
+            Operation::Get,
+            Operation::GetRange,
+            Operation::List,
+            Operation::Delete,
+        ] {
+            fail(&faulty, operation, 3);
+        }
+        store.put_new(&name(), vec![1, 2].into()).await.unwrap();
+        assert_eq!(store.get(&name(), 10).await.unwrap(), vec![1, 2]);
+        assert_eq!(store.get_range(&name(), 1..2).await.unwrap(), vec![2]);
+        assert_eq!(store.list("").await.unwrap().len(), 1);
+        store.delete(&name()).await.unwrap();
+        faulty.assert_all_exercised();
+        assert_eq!(recording.total(), 5 * 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_refused_is_not_asked_again() {
+        let (faulty, recording, store) = stack();
+        for kind in [StoreErrorKind::Denied, StoreErrorKind::NoSpace, StoreErrorKind::Permanent] {
+            recording.reset();
+            faulty.add(Matcher::first(Operation::PutNew, ""), Effect::Fail(kind));
+            let error = store.put_new(&name(), vec![1].into()).await.unwrap_err();
+            assert_eq!((error.kind(), recording.total()), (kind, 1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_never_works_ends_with_its_outcome_unknown() {
+        let (faulty, recording, store) = stack();
+        fail(&faulty, Operation::PutNew, 100);
+        for tries in [FIRST_TRIES_MAX, TRIES_MAX] {
+            recording.reset();
+            let error = store.put_new(&name(), vec![1].into()).await.unwrap_err();
+            assert!(error.outcome_unknown());
+            assert_eq!(recording.total(), tries as usize);
+            // From here on the storage is known to answer.
+            store.get(&name(), 1).await.unwrap_err();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_put_that_meets_its_own_first_try_is_told_that_the_name_is_taken() {
+        let (faulty, _, store) = stack();
+        faulty.add(Matcher::first(Operation::PutNew, ""), Effect::LoseAcknowledgement);
+        let error = store.put_new(&name(), vec![1].into()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::AlreadyExists);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_delete_that_meets_its_own_first_try_is_done() {
+        let (faulty, _, store) = stack();
+        store.put_new(&name(), vec![1].into()).await.unwrap();
+        faulty.add(Matcher::first(Operation::Delete, ""), Effect::LoseAcknowledgement);
+        store.delete(&name()).await.unwrap();
+        let error = store.delete(&name()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::NotFound);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_storage_that_stays_silent_is_given_up_for_all_requests() {
+        let (faulty, recording, store) = stack();
+        fail(&faulty, Operation::List, 100);
+        store.get(&name(), 1).await.unwrap_err();
+        let began = Instant::now();
+        for _ in 0..10 {
+            store.list("").await.unwrap_err();
+        }
+        assert!(began.elapsed() < OUTAGE_MAX + PAUSE_MAX, "{:?}", began.elapsed());
+        recording.reset();
+        store.list("").await.unwrap_err();
+        assert_eq!(recording.total(), 1);
+
+        // One answer, and there is patience again.
+        store.get(&name(), 1).await.unwrap_err();
+        recording.reset();
+        store.list("").await.unwrap_err();
+        assert_eq!(recording.total(), TRIES_MAX as usize);
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_limit() {
+        for tries in 1..=TRIES_MAX {
+            let longest = PAUSE_MIN * 2_u32.pow(tries - 1);
+            let longest = longest.min(PAUSE_MAX);
+            let pause = pause(tries);
+            assert!(pause >= longest / 2 && pause <= longest, "{tries}: {pause:?}");
+        }
+    }
+}

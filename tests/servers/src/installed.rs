@@ -1,0 +1,35 @@
+//! Where servers are installed, and what is said where one is not.
+
+use std::path::{Path, PathBuf};
+
+/// A file of a server, below the directory where they are installed; `None` after saying that it is
+/// not there.
+pub(crate) fn find(path: &str) -> Option<PathBuf> {
+    let file = directory()?.join(path);
+    if file.exists() {
+        return Some(file);
+    }
+    missing(&file);
+    None
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
+fn missing(file: &Path) {
+    #[expect(clippy::disallowed_methods, reason = "only this says whether a test may be skipped")]
+    let is_required = std::env::var_os("CI").is_some();
+    let missing = format!("{} is not there (scripts/install-test-servers)", file.display());
+    assert!(!is_required, "{missing}");
+    eprintln!("skipped: {missing}");
+}
+
+fn directory() -> Option<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the same places as scripts/install-test-servers"
+    )]
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    variable("ICECORE_TEST_SERVERS").or_else(|| {
+        let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+        Some(cache?.join("icecore-test-servers"))
+    })
+}

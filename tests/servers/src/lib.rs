@@ -1,0 +1,19 @@
+//! Real servers of object storage for tests, on ports of the loopback address that are free.
+//!
+//! A server is gone when it is dropped, also when its test panics, and also when the process of the
+//! test is killed: a keeper outside of it then ends the server.
+//!
+//! A server that is not installed is no failure of a test: `start` says so and gives none, and the
+//! test ends. Where `CI` is set it is one. `scripts/install-test-servers` installs them.
+
+mod azure;
+mod google;
+mod http;
+mod installed;
+mod port;
+mod process;
+mod s3;
+
+pub use azure::AzureServer;
+pub use google::GoogleServer;
+pub use s3::{CarelessS3Server, S3Server};

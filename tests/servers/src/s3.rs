@@ -1,0 +1,68 @@
+//! Servers that speak S3: one that keeps to what it is asked, and one that does not.
+
+use std::fs;
+use std::process::Command;
+
+use crate::process::Process;
+use crate::{http, installed};
+
+/// A server that takes the conditions of S3 seriously, whatever the credentials. It keeps all in memory.
+#[derive(Debug)]
+pub struct S3Server(Process);
+
+impl S3Server {
+    /// Starts one; `None` where it is not installed.
+    pub fn start() -> Option<Self> {
+        let program = installed::find("python/bin/moto_server")?;
+        Some(Self(Process::start(|port, _| {
+            let mut server = Command::new(&program);
+            server.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            server
+        })))
+    }
+
+    /// Its address.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.0.port())
+    }
+
+    /// Makes a bucket.
+    pub fn create_bucket(&self, name: &str) {
+        let status = http::send(self.0.port(), &format!("PUT /{name}"), &[], "");
+        assert_eq!(status.expect("the server answers"), 200, "{name}");
+    }
+}
+
+/// A server that takes the condition of a put and ignores it.
+#[derive(Debug)]
+pub struct CarelessS3Server(Process);
+
+impl CarelessS3Server {
+    /// The name of the only key that it takes.
+    pub const KEY: &str = "careless";
+    /// That key.
+    pub const SECRET: &str = "careless-secret";
+
+    /// Starts one; `None` where it is not installed.
+    pub fn start() -> Option<Self> {
+        let program = installed::find("python/bin/rclone")?;
+        Some(Self(Process::start(|port, directory| {
+            let mut server = Command::new(&program);
+            server.args(["serve", "s3", "--config", "/dev/null"]);
+            server.args(["--addr", &format!("127.0.0.1:{port}")]);
+            server.args(["--auth-key", &format!("{},{}", Self::KEY, Self::SECRET)]);
+            server.arg(directory);
+            server
+        })))
+    }
+
+    /// Its address.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.0.port())
+    }
+
+    /// Makes a bucket.
+    pub fn create_bucket(&self, name: &str) {
+        fs::create_dir(self.0.directory().join(name)).expect("a bucket is a directory");
+    }
+}
