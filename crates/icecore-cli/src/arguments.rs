@@ -34,7 +34,9 @@ pub(crate) struct Cli {
 pub(crate) struct GlobalArguments {
     #[arg(short, long, global = true, value_name = "PLACE")]
     #[arg(env = "ICECORE_REPOSITORY", hide_env_values = true)]
-    #[arg(help = "Where the repository is: a directory, as PATH or file:PATH")]
+    #[arg(
+        help = "Where the repository is: a directory, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX or gs://BUCKET/PREFIX"
+    )]
     pub(crate) repo: Option<OsString>,
     /// Read the password from a file; one line end after it is not part of it
     #[arg(short, long, global = true, value_name = "FILE", conflicts_with = "password_command")]

@@ -13,7 +13,7 @@ use icecore::layout::ObjectRole;
 use icecore::local::LocalState;
 use icecore::repository::OpenError;
 use icecore::{Environment, Monitor, Repository};
-use icecore_store::{LocalStore, Store, StoreError, StoreErrorKind};
+use icecore_store::{Store, StoreError, StoreErrorKind};
 use std::sync::Arc;
 
 /// What every command is given.
@@ -31,7 +31,7 @@ impl Context {
     /// Opens the repository, and warns of what is wrong with its ledger.
     pub(crate) async fn open(&self) -> Result<Repository, CommandError> {
         let location = self.location()?;
-        let store = match LocalStore::open(&location.path) {
+        let store = match location.open(self.output.meter()) {
             Ok(store) => store,
             Err(error) if error.kind() == StoreErrorKind::NotFound => {
                 let place = error.place().to_owned();
@@ -40,13 +40,13 @@ impl Context {
             Err(error) => return Err(error.into()),
         };
         // Before anybody types a password for nothing.
-        if !has_config(&store).await? {
+        if !has_config(&*store).await? {
             return Err(OpenError::NoRepository { place: store.place() }.into());
         }
         let password = self.password(password::ask).await?;
         let environment = self.environment()?;
         let local = environment.local.clone();
-        let repository = Repository::open(Arc::new(store), environment, &password).await?;
+        let repository = Repository::open(store, environment, &password).await?;
         for alarm in repository.alarms().await {
             let hint = explain::alarm_hint(&alarm, repository.config().repository, &local);
             self.output.warn(&alarm.to_string(), Some(&hint));
@@ -96,10 +96,15 @@ pub(crate) fn environment(local: LocalState) -> Result<Environment, CommandError
 }
 
 /// Whether there is a repository in `store`.
-pub(crate) async fn has_config(store: &LocalStore) -> Result<bool, StoreError> {
-    match store.get_range(&ObjectRole::Config.object_name(), 0..0).await {
+pub(crate) async fn has_config(store: &dyn Store) -> Result<bool, StoreError> {
+    match store.get(&ObjectRole::Config.object_name(), 0).await {
         Ok(_) => Ok(true),
-        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(false),
+        // It has more than the nothing that was asked for.
+        Err(error) if error.kind() == StoreErrorKind::TooLarge => Ok(true),
+        // Where the place itself is missing, that is what has to be told.
+        Err(error) if error.kind() == StoreErrorKind::NotFound && error.object().is_some() => {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }

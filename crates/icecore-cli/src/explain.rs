@@ -22,7 +22,7 @@ use icecore::source::{SourceError, SourceErrorKind};
 use icecore::tail::OpenError as TailError;
 use icecore::target::TargetErrorKind;
 use icecore_format::{DecodeError, RepositoryId};
-use icecore_store::{StoreError, StoreErrorKind};
+use icecore_store::{Operation, StoreError, StoreErrorKind};
 
 /// It did not work, or damage was found.
 const FAILED: u8 = 1;
@@ -219,6 +219,9 @@ fn explain_store(error: &StoreError) -> Explanation {
             of(FAILED, "listing, restoring and checking work on read-only storage; backups do not")
         }
         StoreErrorKind::Transient => of(FAILED, "try again"),
+        StoreErrorKind::NotFound if error.operation() == Operation::Open => {
+            of(NO_REPOSITORY, "make the bucket or container first: icecore makes none")
+        }
         StoreErrorKind::NotFound | StoreErrorKind::TooShort | StoreErrorKind::TooLarge => {
             of(FAILED, "`icecore check` tells what is damaged")
         }
@@ -374,7 +377,11 @@ fn explain_demo(error: &crate::commands::demo::DemoError) -> Explanation {
 }
 
 fn not_exclusive() -> Explanation {
-    of(FAILED, "two backups at once could lose one of them there; use another storage")
+    of(
+        FAILED,
+        "two backups at once could lose one of them there; use another storage, or a server with \
+         conditional puts",
+    )
 }
 
 #[cfg(test)]

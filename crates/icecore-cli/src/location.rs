@@ -1,24 +1,47 @@
-//! Where a repository is: a directory, as `PATH` or `file:PATH`.
+//! Where a repository is: a directory, as `PATH` or `file:PATH`, or a place in object storage, as a URL.
 
+#[cfg(feature = "object-storage")]
+mod object;
+#[cfg(feature = "object-storage")]
+mod url;
+
+use icecore_store::{LocalStore, Meter, MeteredStore, Store, StoreError};
+#[cfg(feature = "object-storage")]
+use icecore_store::{ObjectSettings, ObjectStore, RetryingStore};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where a repository is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Location {
-    pub(crate) path: PathBuf,
+#[derive(Clone, Debug)]
+pub(crate) enum Location {
+    Directory(PathBuf),
+    #[cfg(feature = "object-storage")]
+    Object(Box<ObjectSettings>),
 }
+
+/// What can be said, for messages.
+#[cfg(feature = "object-storage")]
+const PLACES: &str =
+    "directories, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX and gs://BUCKET/PREFIX";
+#[cfg(not(feature = "object-storage"))]
+const PLACES: &str = "directories, as this program was built without object storage";
 
 impl Location {
     /// Reads a location; the error says what is wrong with it, and nothing of what it may contain.
     pub(crate) fn parse(text: &OsStr) -> Result<Self, String> {
         let path = match scheme(text) {
             Some(("file", path)) => path,
+            #[cfg(feature = "object-storage")]
+            Some(("s3" | "azblob" | "gs", _)) => {
+                let settings = object::parse(text, &variable)?;
+                return Ok(Self::Object(Box::new(settings)));
+            }
             Some((scheme, _)) => {
                 return Err(format!(
-                    "repositories on '{scheme}:' are not supported yet, only directories \
-                     (for a directory of this name, say file:PATH)"
+                    "there are no repositories on '{scheme}:', only in {PLACES} (for a directory \
+                     of this name, say file:PATH)"
                 ));
             }
             None => text,
@@ -26,8 +49,43 @@ impl Location {
         if path.is_empty() {
             return Err("the place of the repository is empty".to_owned());
         }
-        Ok(Self { path: path.into() })
+        Ok(Self::Directory(path.into()))
     }
+
+    /// The store that is there, whose requests `meter` counts.
+    pub(crate) fn open(&self, meter: &Meter) -> Result<Arc<dyn Store>, StoreError> {
+        match self {
+            Self::Directory(path) => Ok(metered(LocalStore::open(path)?, meter)),
+            #[cfg(feature = "object-storage")]
+            Self::Object(settings) => object_store(settings, meter),
+        }
+    }
+
+    /// A store there, made if it can be: a directory is, a bucket has to be there.
+    pub(crate) fn create(&self, meter: &Meter) -> Result<Arc<dyn Store>, StoreError> {
+        match self {
+            Self::Directory(path) => Ok(metered(LocalStore::create(path)?, meter)),
+            #[cfg(feature = "object-storage")]
+            Self::Object(settings) => object_store(settings, meter),
+        }
+    }
+}
+
+fn metered(store: impl Store + 'static, meter: &Meter) -> Arc<dyn Store> {
+    Arc::new(MeteredStore::new(Arc::new(store), meter.clone()))
+}
+
+/// Each try of a request is counted, since each is paid for.
+#[cfg(feature = "object-storage")]
+fn object_store(settings: &ObjectSettings, meter: &Meter) -> Result<Arc<dyn Store>, StoreError> {
+    let store = metered(ObjectStore::open(settings)?, meter);
+    Ok(Arc::new(RetryingStore::new(store)))
+}
+
+#[cfg(feature = "object-storage")]
+#[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// What stands before the first colon, if it looks like a scheme, and what comes after it.
@@ -48,21 +106,23 @@ mod tests {
 
     #[test]
     fn a_location_is_a_path_with_or_without_its_scheme() {
-        for (text, path) in [
+        for (text, expected) in [
             ("/srv/backup", "/srv/backup"),
             ("file:/srv/backup", "/srv/backup"),
             ("file:s3:odd", "s3:odd"),
             ("./a:b", "./a:b"),
         ] {
             let location = Location::parse(OsStr::new(text)).unwrap();
-            assert_eq!(location.path, PathBuf::from(path), "{text}");
+            let Location::Directory(path) = location else { panic!("{text}: {location:?}") };
+            assert_eq!(path, PathBuf::from(expected), "{text}");
         }
     }
 
     #[test]
     fn other_schemes_and_nothing_at_all_are_refused_without_repeating_credentials() {
-        let error = Location::parse(OsStr::new("s3:https://key:secret@host/bucket")).unwrap_err();
-        assert!(error.contains("'s3:'") && !error.contains("secret"), "{error}");
+        let error = Location::parse(OsStr::new("ftp://key:secret@host/bucket")).unwrap_err();
+        assert!(error.contains("'ftp:'") && error.contains("directories"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
         assert!(Location::parse(OsStr::new("")).is_err());
         assert!(Location::parse(OsStr::new("file:")).is_err());
     }

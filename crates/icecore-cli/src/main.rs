@@ -76,10 +76,14 @@ fn main() -> ExitCode {
 async fn run(cli: Cli, output: Output) -> Result<(), CommandError> {
     let interrupt = Interrupt::listen(output.clone()).map_err(CommandError::Runtime)?;
     let context = Context::new(cli.global, output, interrupt.clone());
-    tokio::select! {
+    let ended = tokio::select! {
         ended = commands::run(cli.command, &context) => ended,
         () = interrupt.nothing_to_wait_for() => Err(CommandError::Interrupted),
+    };
+    if context.global.verbose > 0 {
+        context.output.note_requests();
     }
+    ended
 }
 
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {

@@ -6,8 +6,11 @@
 //! character reaches a terminal.
 
 use crate::explain::Explanation;
+use crate::table;
+use icecore_store::{Meter, Operation};
 use indicatif::ProgressBar;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +23,8 @@ pub(crate) struct Output(Arc<Shared>);
 struct Shared {
     json: bool,
     quiet: bool,
+    /// What was asked of storage, for summaries.
+    meter: Meter,
     /// Whether standard output is for data alone.
     only_data: AtomicBool,
     results: Mutex<Results>,
@@ -40,6 +45,20 @@ struct Message<'a, T> {
     message_type: &'a str,
     #[serde(flatten)]
     body: T,
+}
+
+/// What a command did, with what it asked of storage.
+#[derive(Serialize)]
+struct Summed<T> {
+    #[serde(flatten)]
+    body: T,
+    requests: BTreeMap<&'static str, Requests>,
+}
+
+#[derive(Serialize)]
+struct Requests {
+    count: u64,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -64,6 +83,7 @@ impl Output {
         Self(Arc::new(Shared {
             json,
             quiet,
+            meter: Meter::default(),
             only_data: AtomicBool::new(false),
             results: Mutex::new(results),
             bar: Mutex::default(),
@@ -113,6 +133,48 @@ impl Output {
     /// Prints a line of JSON.
     pub(crate) fn message(&self, message_type: &str, body: impl Serialize) {
         self.print(&json(message_type, body));
+    }
+
+    /// Prints the line of JSON that tells what a command did, and what that took of storage.
+    pub(crate) fn summary(&self, body: impl Serialize) {
+        let requests =
+            self.requests().map(|(name, count, bytes)| (name, Requests { count, bytes }));
+        self.message("summary", Summed { body, requests: requests.into() });
+    }
+
+    /// Counts what is asked of the repository's storage.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.0.meter
+    }
+
+    /// Tells a person what was asked of the repository's storage, if anything was.
+    pub(crate) fn note_requests(&self) {
+        let parts = self.requests().into_iter().filter(|(_, count, _)| *count > 0);
+        let parts: Vec<String> = parts
+            .map(|(name, count, bytes)| match bytes {
+                0 => format!("{count} {name}"),
+                _ => format!("{count} {name} ({})", table::bytes(bytes)),
+            })
+            .collect();
+        if !parts.is_empty() {
+            self.note(&format!("asked of storage: {}", parts.join(", ")));
+        }
+    }
+
+    /// Operations by what they are called, with how many there were and how many bytes went with them.
+    fn requests(&self) -> [(&'static str, u64, u64); 5] {
+        self.0.meter.read().map(|(operation, asked)| {
+            let name = match operation {
+                Operation::PutNew => "put",
+                Operation::Get => "get",
+                Operation::GetRange => "get_range",
+                Operation::List => "list",
+                Operation::Delete => "delete",
+                // Nothing else is counted.
+                _ => "other",
+            };
+            (name, asked.requests, asked.bytes)
+        })
     }
 
     /// Prints a line of JSON that is stale in a moment.

@@ -79,19 +79,16 @@ pub(super) fn print_findings(report: &CheckReport, output: &Output) {
 
 fn print_summary(report: &CheckReport, read_data: bool, seconds: f64, output: &Output) {
     if output.is_json() {
-        output.message(
-            "summary",
-            Summary {
-                findings: report.findings.len(),
-                snapshots: report.snapshots,
-                packs: report.packs,
-                chunks_verified: report.chunks_verified,
-                bytes_read: report.bytes_read,
-                read_data,
-                duration_s: seconds,
-                notes: &report.notes,
-            },
-        );
+        output.summary(Summary {
+            findings: report.findings.len(),
+            snapshots: report.snapshots,
+            packs: report.packs,
+            chunks_verified: report.chunks_verified,
+            bytes_read: report.bytes_read,
+            read_data,
+            duration_s: seconds,
+            notes: &report.notes,
+        });
         return;
     }
     for note in &report.notes {

@@ -6,9 +6,7 @@ use crate::password;
 use clap::{Args, ValueEnum};
 use icecore::Repository;
 use icecore::repository::{InitError, InitOptions};
-use icecore_store::{LocalStore, Store as _};
 use serde::Serialize;
-use std::sync::Arc;
 
 /// Make a new repository
 #[derive(Debug, Args)]
@@ -38,13 +36,13 @@ struct Summary<'a> {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
     let location = context.location()?;
     // Before anybody thinks of a password for nothing, and before a directory is made.
-    if let Ok(store) = LocalStore::open(&location.path)
-        && has_config(&store).await?
+    if let Ok(store) = location.open(context.output.meter())
+        && has_config(&*store).await?
     {
         return Err(InitError::Exists { place: store.place() }.into());
     }
     let password = context.password(password::ask_twice).await?;
-    let store = Arc::new(LocalStore::create(&location.path)?);
+    let store = location.create(context.output.meter())?;
     let mut options = InitOptions::default();
     match arguments.cipher {
         None => {}
@@ -59,14 +57,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
     let (config, place) = (repository.config(), repository.place());
     let output = &context.output;
     if output.is_json() {
-        output.message(
-            "summary",
-            Summary {
-                repository_id: config.repository.to_string(),
-                place: &place,
-                cipher: config.cipher.name(),
-            },
-        );
+        output.summary(Summary {
+            repository_id: config.repository.to_string(),
+            place: &place,
+            cipher: config.cipher.name(),
+        });
     } else {
         output.report(format!(
             "made repository {} at {place} ({})",

@@ -198,17 +198,14 @@ impl Destination {
 
 fn print_plan(plan: &RestorePlan, snapshot: &Snapshot, target: &str, output: &Output) {
     if output.is_json() {
-        output.message(
-            "summary",
-            PlanSummary {
-                snapshot_id: snapshot.id.to_string(),
-                target,
-                dry_run: true,
-                events: plan.events,
-                streams: plan.streams,
-                bytes_to_read: plan.record_bytes,
-            },
-        );
+        output.summary(PlanSummary {
+            snapshot_id: snapshot.id.to_string(),
+            target,
+            dry_run: true,
+            events: plan.events,
+            streams: plan.streams,
+            bytes_to_read: plan.record_bytes,
+        });
         return;
     }
     output.line(format!(
@@ -230,19 +227,16 @@ fn print_report(
     let written = &report.written;
     if output.is_json() {
         list_streams(&report.streams, output);
-        output.message(
-            "summary",
-            Summary {
-                snapshot_id: snapshot.id.to_string(),
-                target,
-                events_restored: report.events_restored,
-                streams_restored: report.streams_restored,
-                bytes_written: written.bytes,
-                verified: written.verified.is_some(),
-                duration_s: seconds,
-                notes: &written.notes,
-            },
-        );
+        output.summary(Summary {
+            snapshot_id: snapshot.id.to_string(),
+            target,
+            events_restored: report.events_restored,
+            streams_restored: report.streams_restored,
+            bytes_written: written.bytes,
+            verified: written.verified.is_some(),
+            duration_s: seconds,
+            notes: &written.notes,
+        });
         return;
     }
     output.report(format!("restored snapshot {} to {target}", short_id(snapshot)));

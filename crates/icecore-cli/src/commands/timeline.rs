@@ -152,18 +152,15 @@ fn print_json(name: &str, found: &Timeline, drill: Option<&(u64, Drilled)>, outp
     }
     let window = found.window();
     let captured = found.tail.as_ref().map(|tail| tail.captured).unwrap_or_default();
-    output.message(
-        "summary",
-        Summary {
-            source: name,
-            snapshots: found.states.len(),
-            events_captured: captured.events,
-            gaps: gaps(found).count() as u64,
-            first_event_time: window.and_then(|(first, _)| first).map(times::exact),
-            recoverable_until: window.map(|(_, until)| times::exact(until)),
-            commit_times_from: captured.first_commit.map(times::exact),
-        },
-    );
+    output.summary(Summary {
+        source: name,
+        snapshots: found.states.len(),
+        events_captured: captured.events,
+        gaps: gaps(found).count() as u64,
+        first_event_time: window.and_then(|(first, _)| first).map(times::exact),
+        recoverable_until: window.map(|(_, until)| times::exact(until)),
+        commit_times_from: captured.first_commit.map(times::exact),
+    });
 }
 
 impl<'a> DrillLine<'a> {

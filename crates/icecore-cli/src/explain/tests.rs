@@ -137,7 +137,7 @@ fn making_and_opening_a_repository() {
     insta::assert_snapshot!(told(InitError::NotExclusive { place: place.clone(), source }), @"
     error: the storage at /srv/backup cannot keep writers apart
       because: 16 of 16 writers of one name were told that they were the first
-    hint: two backups at once could lose one of them there; use another storage
+    hint: two backups at once could lose one of them there; use another storage, or a server with conditional puts
     exit code: 1
     ");
     insta::assert_snapshot!(told(OpenError::NoRepository { place }), @"
@@ -264,7 +264,7 @@ fn sessions() {
         SessionError::NotExclusive { place: "/srv/backup".to_owned(), object: object() };
     insta::assert_snapshot!(told(session(not_exclusive)), @"
     error: the storage at /srv/backup cannot keep writers apart: it took packs/0f/1 a second time
-    hint: two backups at once could lose one of them there; use another storage
+    hint: two backups at once could lose one of them there; use another storage, or a server with conditional puts
     exit code: 1
     ");
     insta::assert_snapshot!(told(session(store_error(StoreErrorKind::NoSpace))), @"

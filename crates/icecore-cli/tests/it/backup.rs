@@ -39,6 +39,10 @@ fn the_summary_has_all_that_scripts_rely_on() {
     }
     assert_eq!(summary["verified"], true);
     assert_eq!(summary["version_holes"], 0);
+    let put = &summary["requests"]["put"];
+    assert!(put["count"].as_u64().unwrap() > 2, "{put}");
+    assert!(put["bytes"].as_u64().unwrap() >= summary["bytes_stored"].as_u64().unwrap(), "{put}");
+    assert_eq!(summary["requests"]["delete"]["count"], 0);
     assert!(summary["bytes_stored"].as_u64().unwrap() > 0);
     assert!(summary["duration_s"].as_f64().unwrap() > 0.0);
     assert_eq!(summary["snapshot_id"].as_str().unwrap().len(), 32);

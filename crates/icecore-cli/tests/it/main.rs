@@ -33,6 +33,8 @@ mod garbage;
 mod guides;
 mod interrupt;
 mod kill;
+#[cfg(feature = "object-storage")]
+mod object_storage;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod printing;

@@ -203,6 +203,8 @@ fn the_summary_has_all_that_scripts_rely_on() {
     for name in ["snapshot_id", "snapshot_time"] {
         assert!(members.remove(name).unwrap().is_string(), "{name}");
     }
+    // What the storage was asked.
+    assert!(members.remove("requests").unwrap()["get"]["count"].as_u64().unwrap() > 0);
     assert_eq!(summary, expected);
 }
 

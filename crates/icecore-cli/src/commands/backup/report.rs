@@ -53,27 +53,24 @@ impl Report<'_> {
         let streams = &self.backed_up.named;
         if output.is_json() {
             named::print_all(streams, output);
-            output.message(
-                "summary",
-                Summary {
-                    snapshot_id: snapshot.id.to_string(),
-                    source: &snapshot.source,
-                    found: self.backed_up.found.as_deref(),
-                    events_new: self.backed_up.events_new,
-                    counts: CountsView::new(snapshot),
-                    reading: ReadingView::new(&self.backed_up.reading),
-                    epoch: snapshot.epoch,
-                    history: match self.backed_up.history {
-                        History::First => "first",
-                        History::Continued => "continued",
-                        History::Rewritten { .. } => "rewritten",
-                    },
-                    bytes_read: snapshot.bytes_read,
-                    bytes_stored: snapshot.bytes_stored,
-                    verified: self.verified,
-                    duration_s: self.seconds,
+            output.summary(Summary {
+                snapshot_id: snapshot.id.to_string(),
+                source: &snapshot.source,
+                found: self.backed_up.found.as_deref(),
+                events_new: self.backed_up.events_new,
+                counts: CountsView::new(snapshot),
+                reading: ReadingView::new(&self.backed_up.reading),
+                epoch: snapshot.epoch,
+                history: match self.backed_up.history {
+                    History::First => "first",
+                    History::Continued => "continued",
+                    History::Rewritten { .. } => "rewritten",
                 },
-            );
+                bytes_read: snapshot.bytes_read,
+                bytes_stored: snapshot.bytes_stored,
+                verified: self.verified,
+                duration_s: self.seconds,
+            });
             return;
         }
         output.report(format!("snapshot {} of {}", short_id(snapshot), snapshot.source));

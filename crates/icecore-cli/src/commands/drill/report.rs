@@ -82,7 +82,7 @@ impl<'a> DrillReport<'a> {
     /// Prints it.
     pub(super) fn print(&self, output: &Output) {
         if output.is_json() {
-            output.message("summary", self);
+            output.summary(self);
             return;
         }
         // Who asks for quiet hears only of what is not as it should be.

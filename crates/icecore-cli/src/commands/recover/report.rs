@@ -103,7 +103,7 @@ impl Report<'_> {
         if self.output.is_json() {
             let (plan, dry_run, bytes_to_read) = (self.plan(plan), true, record_bytes);
             let summary = PlanSummary { plan, dry_run, events, streams, bytes_to_read };
-            self.output.message("summary", summary);
+            self.output.summary(summary);
             return;
         }
         self.output.line(format!(
@@ -144,7 +144,7 @@ impl Report<'_> {
                 rto_met: time.map(Outcome::is_met),
                 notes: &written.notes,
             };
-            self.output.message("summary", summary);
+            self.output.summary(summary);
             return;
         }
         let (source, target) = (self.source, self.target);
