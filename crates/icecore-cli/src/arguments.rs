@@ -35,7 +35,7 @@ pub(crate) struct GlobalArguments {
     #[arg(short, long, global = true, value_name = "PLACE")]
     #[arg(env = "ICECORE_REPOSITORY", hide_env_values = true)]
     #[arg(
-        help = "Where the repository is: a directory, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX or gs://BUCKET/PREFIX"
+        help = "Where the repository is: a directory, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX, gs://BUCKET/PREFIX or sftp://HOST/PATH"
     )]
     pub(crate) repo: Option<OsString>,
     /// Read the password from a file; one line end after it is not part of it

@@ -1,13 +1,16 @@
-//! Where a repository is: a directory, as `PATH` or `file:PATH`, or a place in object storage, as a URL.
+//! Where a repository is: a directory, as `PATH` or `file:PATH`, or a place in object storage or on
+//! an SSH server, as a URL.
 
 #[cfg(feature = "object-storage")]
 mod object;
+#[cfg(feature = "object-storage")]
+mod sftp;
 #[cfg(feature = "object-storage")]
 mod url;
 
 use icecore_store::{LocalStore, Meter, MeteredStore, Store, StoreError};
 #[cfg(feature = "object-storage")]
-use icecore_store::{ObjectSettings, ObjectStore, RetryingStore};
+use icecore_store::{ObjectSettings, ObjectStore, RetryingStore, SftpSettings, SftpStore};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -19,14 +22,20 @@ pub(crate) enum Location {
     Directory(PathBuf),
     #[cfg(feature = "object-storage")]
     Object(Box<ObjectSettings>),
+    #[cfg(feature = "object-storage")]
+    Sftp(Box<SftpSettings>),
 }
 
 /// What can be said, for messages.
 #[cfg(feature = "object-storage")]
-const PLACES: &str =
-    "directories, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX and gs://BUCKET/PREFIX";
+const PLACES: &str = "directories, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX, gs://BUCKET/PREFIX and sftp://HOST/PATH";
 #[cfg(not(feature = "object-storage"))]
 const PLACES: &str = "directories, as this program was built without object storage";
+
+/// Why there is no repository there.
+const WEBDAV: &str = "there are no repositories on WebDAV, whose servers do not all keep two writers \
+                      of one name apart; mount it and give the directory, and `icecore init` tells \
+                      whether that does";
 
 impl Location {
     /// Reads a location; the error says what is wrong with it, and nothing of what it may contain.
@@ -38,6 +47,9 @@ impl Location {
                 let settings = object::parse(text, &variable)?;
                 return Ok(Self::Object(Box::new(settings)));
             }
+            #[cfg(feature = "object-storage")]
+            Some(("sftp", _)) => return Ok(Self::Sftp(Box::new(sftp::parse(text)?))),
+            Some(("webdav" | "webdavs", _)) => return Err(WEBDAV.to_owned()),
             Some((scheme, _)) => {
                 return Err(format!(
                     "there are no repositories on '{scheme}:', only in {PLACES} (for a directory \
@@ -57,7 +69,9 @@ impl Location {
         match self {
             Self::Directory(path) => Ok(metered(LocalStore::open(path)?, meter)),
             #[cfg(feature = "object-storage")]
-            Self::Object(settings) => object_store(settings, meter),
+            Self::Object(settings) => Ok(patient(ObjectStore::open(settings)?, meter)),
+            #[cfg(feature = "object-storage")]
+            Self::Sftp(settings) => Ok(patient(SftpStore::open((**settings).clone()), meter)),
         }
     }
 
@@ -66,7 +80,9 @@ impl Location {
         match self {
             Self::Directory(path) => Ok(metered(LocalStore::create(path)?, meter)),
             #[cfg(feature = "object-storage")]
-            Self::Object(settings) => object_store(settings, meter),
+            Self::Object(settings) => Ok(patient(ObjectStore::open(settings)?, meter)),
+            #[cfg(feature = "object-storage")]
+            Self::Sftp(settings) => Ok(patient(SftpStore::open((**settings).clone()), meter)),
         }
     }
 }
@@ -75,11 +91,10 @@ fn metered(store: impl Store + 'static, meter: &Meter) -> Arc<dyn Store> {
     Arc::new(MeteredStore::new(Arc::new(store), meter.clone()))
 }
 
-/// Each try of a request is counted, since each is paid for.
+/// Repeats what failed for the moment. Each try of a request is counted, since each is paid for.
 #[cfg(feature = "object-storage")]
-fn object_store(settings: &ObjectSettings, meter: &Meter) -> Result<Arc<dyn Store>, StoreError> {
-    let store = metered(ObjectStore::open(settings)?, meter);
-    Ok(Arc::new(RetryingStore::new(store)))
+fn patient(store: impl Store + 'static, meter: &Meter) -> Arc<dyn Store> {
+    Arc::new(RetryingStore::new(metered(store, meter)))
 }
 
 #[cfg(feature = "object-storage")]
@@ -123,6 +138,8 @@ mod tests {
         let error = Location::parse(OsStr::new("ftp://key:secret@host/bucket")).unwrap_err();
         assert!(error.contains("'ftp:'") && error.contains("directories"), "{error}");
         assert!(!error.contains("secret"), "{error}");
+        let error = Location::parse(OsStr::new("webdavs://key:secret@host/b")).unwrap_err();
+        assert!(error.contains("keep two writers") && !error.contains("secret"), "{error}");
         assert!(Location::parse(OsStr::new("")).is_err());
         assert!(Location::parse(OsStr::new("file:")).is_err());
     }

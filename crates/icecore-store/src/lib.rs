@@ -19,8 +19,10 @@ mod metered;
 mod name;
 #[cfg(feature = "object-storage")]
 mod object;
-#[cfg(feature = "object-storage")]
+#[cfg(any(feature = "object-storage", feature = "sftp"))]
 mod retrying;
+#[cfg(feature = "sftp")]
+mod sftp;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -38,6 +40,8 @@ pub use object::{
     AccessKey, AzureCredential, AzureSettings, GoogleSettings, ObjectSettings, ObjectStore,
     S3Settings, Secret, Service,
 };
-#[cfg(feature = "object-storage")]
+#[cfg(any(feature = "object-storage", feature = "sftp"))]
 pub use retrying::RetryingStore;
+#[cfg(feature = "sftp")]
+pub use sftp::{SftpSettings, SftpStore};
 pub use store::{ObjectInfo, Store};

@@ -42,7 +42,7 @@ use crate::{Content, ObjectInfo, ObjectName, Operation, Store, StoreError, Store
 /// home's router and for the memory that their bodies take.
 const REQUESTS_MAX: usize = 32;
 
-/// A prefix of a bucket or container.
+/// A prefix of a bucket or container. Requests need a tokio runtime with I/O and time.
 #[derive(Debug)]
 pub struct ObjectStore {
     connection: Connection,

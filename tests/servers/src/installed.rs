@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 /// A file of a server, below the directory where they are installed; `None` after saying that it is
 /// not there.
 pub(crate) fn find(path: &str) -> Option<PathBuf> {
-    let file = directory()?.join(path);
+    find_program(directory()?.join(path))
+}
+
+/// A program of this machine; `None` after saying that it is not there.
+pub(crate) fn find_program(path: impl Into<PathBuf>) -> Option<PathBuf> {
+    let file = path.into();
     if file.exists() {
         return Some(file);
     }
@@ -17,7 +22,7 @@ pub(crate) fn find(path: &str) -> Option<PathBuf> {
 fn missing(file: &Path) {
     #[expect(clippy::disallowed_methods, reason = "only this says whether a test may be skipped")]
     let is_required = std::env::var_os("CI").is_some();
-    let missing = format!("{} is not there (scripts/install-test-servers)", file.display());
+    let missing = format!("{} is not there (scripts/test installs it)", file.display());
     assert!(!is_required, "{missing}");
     eprintln!("skipped: {missing}");
 }

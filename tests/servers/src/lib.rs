@@ -13,7 +13,9 @@ mod installed;
 mod port;
 mod process;
 mod s3;
+mod ssh;
 
 pub use azure::AzureServer;
 pub use google::GoogleServer;
 pub use s3::{CarelessS3Server, S3Server};
+pub use ssh::SshServer;

@@ -30,6 +30,14 @@ pub(crate) struct Process {
 impl Process {
     /// Starts what `command` makes of a port and a directory, until it finds a port that stays free.
     pub(crate) fn start(command: impl Fn(u16, &Path) -> Command) -> Self {
+        Self::start_with(command, |port| http::send(port, "GET /", &[], "").is_ok())
+    }
+
+    /// The same for a server that does not speak HTTP; `answers` tells whether one does on a port.
+    pub(crate) fn start_with(
+        command: impl Fn(u16, &Path) -> Command,
+        answers: impl Fn(u16) -> bool,
+    ) -> Self {
         loop {
             let directory = tempfile::tempdir().expect("a directory can be made");
             let port = port::free();
@@ -37,11 +45,14 @@ impl Process {
             let mut keeper = keep(&server, directory.path());
             let began = Instant::now();
             loop {
-                if http::send(port, "GET /", &[], "").is_ok() {
+                if answers(port) {
                     return Self { keeper, directory, port };
                 }
                 let log = fs::read_to_string(directory.path().join("log")).unwrap_or_default();
-                if log.contains("ddress already in use") || log.contains("EADDRINUSE") {
+                if log.contains("ddress already in use")
+                    || log.contains("Bind to port")
+                    || log.contains("EADDRINUSE")
+                {
                     break;
                 }
                 assert!(began.elapsed() < PATIENCE, "{server:?} does not answer:\n{log}");

@@ -1,7 +1,7 @@
 //! Repositories in object storage, with real servers.
 
 use crate::support::{Outcome, Sandbox, outcome_of, shop};
-use icecore_test_servers::{AzureServer, CarelessS3Server, GoogleServer, S3Server};
+use icecore_test_servers::{AzureServer, CarelessS3Server, GoogleServer, S3Server, SshServer};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -187,4 +187,25 @@ fn google_takes_a_repository() {
     elsewhere.back_up(3);
     elsewhere.assert_restores(3);
     elsewhere.run(["check", "--read-data"]).expect(0);
+}
+
+#[test]
+fn a_directory_of_an_ssh_server_takes_a_repository() {
+    let Some(server) = SshServer::start() else { return };
+    let (files, configuration) = (server.files(), server.configuration());
+    let url = format!("sftp://{}{}/shop", SshServer::HOST, files.display());
+    let mut elsewhere = Elsewhere::new(&format!("{url}?config={}", configuration.display()), []);
+    elsewhere.run(["init"]).expect(0);
+    elsewhere.back_up(3);
+    elsewhere.assert_restores(3);
+    elsewhere.run(["check", "--read-data"]).expect(0);
+    // It is what a directory is.
+    let files = files.join("shop");
+    elsewhere.url = files.display().to_string();
+    elsewhere.assert_restores(3);
+
+    let strangers = server.configuration_of_strangers();
+    elsewhere.url = format!("{url}?config={}", strangers.display());
+    let outcome = elsewhere.run(["snapshots"]).expect(1);
+    assert!(outcome.stderr.contains("Host key verification failed"), "{outcome:?}");
 }

@@ -27,12 +27,12 @@ impl Failure {
 
     /// What is wrong with settings, before any request.
     pub(super) fn of_settings(error: &Error) -> Self {
-        Self::new(StoreErrorKind::Permanent, words(error))
+        Self::new(StoreErrorKind::Permanent, said_with_causes(error))
     }
 
     /// Why something was not read, or not listed.
     pub(super) fn of_read(error: &Error, request: &Request) -> Self {
-        let words = words(error);
+        let words = words(error, request);
         if is_of_place(&words) {
             return Self { is_of_place: true, ..Self::new(StoreErrorKind::NotFound, words) };
         }
@@ -41,6 +41,9 @@ impl Failure {
                 StoreErrorKind::NotFound
             }
             ErrorKind::RangeNotSatisfied => StoreErrorKind::TooShort,
+            _ if request.answers.last() == Some(StatusCode::RANGE_NOT_SATISFIABLE) => {
+                StoreErrorKind::TooShort
+            }
             _ => told(error, request).unwrap_or(if error.is_temporary() {
                 StoreErrorKind::Transient
             } else {
@@ -52,7 +55,7 @@ impl Failure {
 
     /// Why a put or a delete is not known to have happened.
     pub(super) fn of_write(error: &Error, request: &Request) -> Self {
-        let words = words(error);
+        let words = words(error, request);
         if is_of_place(&words) {
             return Self { is_of_place: true, ..Self::new(StoreErrorKind::NotFound, words) };
         }
@@ -153,12 +156,15 @@ fn is_without_credentials(error: &Error) -> bool {
 }
 
 /// The cause that is told: without what surrounds it, as addresses may carry signatures.
-fn words(error: &Error) -> String {
+fn words(error: &Error, request: &Request) -> String {
     if is_without_credentials(error) {
         return "no credentials were found where the provider's own programs look for them"
             .to_owned();
     }
-    said_with_causes(error)
+    match (said_with_causes(error), request.answers.last()) {
+        (words, Some(status)) if words.is_empty() => format!("the service answers {status}"),
+        (words, _) => words,
+    }
 }
 
 fn said_with_causes(error: &Error) -> String {
