@@ -14,7 +14,6 @@ use icecore::local::LocalState;
 use icecore::repository::OpenError;
 use icecore::{Environment, Monitor, Repository};
 use icecore_store::{Store, StoreError, StoreErrorKind};
-use std::sync::Arc;
 
 /// What every command is given.
 pub(crate) struct Context {
