@@ -31,15 +31,20 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
+/// Fences of other languages than that of a shell.
+const NO_SHELL: [&str; 3] = ["rust", "sql", "toml"];
+
 /// The lines in fences, each with those that it goes on with, and its number.
 fn fenced(text: &str) -> Vec<(usize, String)> {
     let (mut lines, mut is_fenced, mut goes_on) = (Vec::<(usize, String)>::new(), false, false);
+    let mut is_shell = true;
     for (number, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
+        if let Some(language) = line.trim_start().strip_prefix("```") {
             (is_fenced, goes_on) = (!is_fenced, false);
+            is_shell = !NO_SHELL.contains(&language);
             continue;
         }
-        if !is_fenced {
+        if !is_fenced || !is_shell {
             continue;
         }
         let (part, is_continued) = match line.strip_suffix('\\') {

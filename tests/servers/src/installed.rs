@@ -21,7 +21,9 @@ pub(crate) fn find_program(path: impl Into<PathBuf>) -> Option<PathBuf> {
 #[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
 fn missing(file: &Path) {
     #[expect(clippy::disallowed_methods, reason = "only this says whether a test may be skipped")]
-    let is_required = std::env::var_os("CI").is_some();
+    let is_ci = std::env::var_os("CI").is_some();
+    let is_noted = || directory().is_some_and(|servers| servers.join("incomplete").exists());
+    let is_required = is_ci && !is_noted();
     let missing = format!("{} is not there (scripts/test installs it)", file.display());
     assert!(!is_required, "{missing}");
     eprintln!("skipped: {missing}");

@@ -4,7 +4,8 @@
 //! test is killed: a keeper outside of it then ends the server.
 //!
 //! A server that is not installed is no failure of a test: `start` says so and gives none, and the
-//! test ends. Where `CI` is set it is one. `scripts/install-test-servers` installs them.
+//! test ends. Where `CI` is set it is one, unless the script noted that it could not install what is
+//! missing. `scripts/install-test-servers` installs them.
 
 mod azure;
 mod google;

@@ -11,6 +11,9 @@ use futures::channel::oneshot;
 use super::lock;
 use crate::{Content, ObjectInfo, ObjectName, Operation, Store, StoreError};
 
+/// Names that one request lists, in the object stores that there are.
+const LISTED_MAX: usize = 1_000;
+
 /// Holds every request back until [`GatedStore::answer`].
 #[derive(Debug)]
 pub struct GatedStore {
@@ -71,7 +74,12 @@ impl Store for GatedStore {
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, StoreError> {
         self.wait(Operation::List, prefix).await;
-        self.inner.list(prefix).await
+        let listed = self.inner.list(prefix).await?;
+        // Each further request says where the one before ended.
+        for _ in 1..listed.len().div_ceil(LISTED_MAX) {
+            self.wait(Operation::List, prefix).await;
+        }
+        Ok(listed)
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
