@@ -151,8 +151,8 @@ impl From<WriteError> for BackupError {
 
 /// Backs up `source` as a new snapshot, storing what the repository does not hold already.
 ///
-/// May be dropped at any moment: what it stored is taken over by the next backup. While it commits it may have
-/// committed; ask the monitor to stop to know.
+/// May be dropped at any moment: what it stored is taken over by the next backup. One that is dropped
+/// while it commits may have committed; ask the monitor to stop to know.
 pub async fn backup(
     repository: &Repository,
     source: &dyn Source,

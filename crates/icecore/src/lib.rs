@@ -3,11 +3,13 @@
 //! The library never prints, reads no environment variable, and asks no clock and no generator of
 //! random numbers that it was not given.
 //!
-//! A [`Repository`] lies in a [`Store`](store::Store). Verbs are functions that take it: [`backup`](backup::backup),
-//! [`follow`](follow::follow), [`restore`](restore::restore), [`recover`](recover::recover),
-//! [`check`](check::check). What is backed up is a [`Source`](source::Source), where it comes back to a
-//! [`Target`](target::Target); `icecore-sources` has those that exist, and one of your own takes fifty lines.
-//! [`streams`](streams::streams) and [`events`](streams::events) look into a snapshot without restoring it.
+//! A [`Repository`] lies in a [`Store`](store::Store). Verbs are functions that take it:
+//! [`backup`](backup::backup), [`follow`](follow::follow), [`restore`](restore::restore),
+//! [`recover`](recover::recover), [`check`](check::check). What is backed up is a
+//! [`Source`](source::Source), where it comes back to a [`Target`](target::Target);
+//! `icecore-sources` has those that exist, and one of your own takes fifty lines.
+//! [`streams`](streams::streams) and [`events`](streams::events) look into a snapshot without
+//! restoring it.
 //!
 //! ```
 //! use icecore::{Environment, Repository, local::LocalState, repository::InitOptions};

@@ -3,6 +3,7 @@
 
 use super::recovery::recovered;
 use super::*;
+use async_trait::async_trait;
 use icecore::follow::Way;
 use icecore::recover::RecoveryPoint;
 use icecore::source::Follow;

@@ -1,6 +1,7 @@
 //! A follower that has to begin anew while source or storage are gone waits for them.
 
 use super::*;
+use async_trait::async_trait;
 use icecore::backup::BackupError;
 
 /// A source that lost its history, and then cannot be read so many times.

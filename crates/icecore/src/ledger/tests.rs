@@ -10,8 +10,7 @@ mod invariants;
 
 mod replay;
 
-use super::Foresight;
-use super::{Appended, Ledger, LedgerContext, LoggedContent};
+use super::{Appended, Foresight, Ledger, LedgerContext, LoggedContent};
 use crate::environment::Clock;
 use crate::layout::ObjectRole;
 use async_trait::async_trait;
