@@ -70,6 +70,9 @@ pub struct Flush {
     pub blocks_hash: Hash,
     /// What it and the objects before it have, once more; see [`repeats_from`].
     pub repeat: Option<Repeat>,
+    /// How many objects of the epoch so far, this one among them, might repeat those before them and
+    /// do not. As long as there are none, the objects that do are all that has to be there.
+    pub unrepeated: u64,
 }
 
 /// The events of an object and of those before it, in chunks that have them together.
@@ -105,6 +108,12 @@ pub struct TailBlock {
 /// The object that may repeat the one with this number.
 pub fn repeated_by(number: u64) -> u64 {
     number - number % TAIL_REPEATED_OBJECTS + (TAIL_REPEATED_OBJECTS - 1)
+}
+
+/// Which group of objects the one with this number is of: those that one object may repeat, itself
+/// the last of them.
+pub fn group_of(number: u64) -> u64 {
+    number / TAIL_REPEATED_OBJECTS
 }
 
 impl Record for TailRecord {

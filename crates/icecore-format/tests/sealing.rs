@@ -541,6 +541,7 @@ mod tails {
             blocks: Vec::new(),
             blocks_hash: Hash([0; 32]),
             repeat: None,
+            unrepeated: 0,
         }
     }
 

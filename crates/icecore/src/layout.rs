@@ -2,6 +2,7 @@
 //!
 //! Format: docs/format.md, "Names".
 
+use icecore_format::tail::{group_of, repeats_from};
 use icecore_format::{KeyId, PackId, RunId, SessionId};
 use icecore_store::ObjectName;
 
@@ -41,6 +42,16 @@ impl ObjectRole {
     /// Where checkpoints are.
     pub const CHECKPOINT_PREFIX: &'static str = "checkpoint/";
 
+    /// Where the objects of an epoch's tail are that may repeat others: few of all.
+    pub fn repeats_prefix(session: SessionId) -> String {
+        format!("{}{session}/repeats/", Self::TAIL_PREFIX)
+    }
+
+    /// Where the objects of a group of an epoch's tail are, but for the one that may repeat them.
+    pub fn group_prefix(session: SessionId, group: u64) -> String {
+        format!("{}{session}/{group:018}/", Self::TAIL_PREFIX)
+    }
+
     /// The object's name.
     pub fn object_name(&self) -> ObjectName {
         let name = match self {
@@ -52,7 +63,10 @@ impl ObjectRole {
             // The first byte of the random part spreads packs over 256 directories.
             Self::Pack(id) => format!("packs/{:02x}/{id}", id.session.random[0]),
             Self::IndexRun(id) => format!("index/{id}"),
-            Self::Tail(session, number) => format!("tail/{session}/{number:020}"),
+            Self::Tail(session, number) => match repeats_from(*number) {
+                Some(_) => format!("{}{number:020}", Self::repeats_prefix(*session)),
+                None => format!("{}{number:020}", Self::group_prefix(*session, group_of(*number))),
+            },
             Self::Probe(number) => format!("probe/{number:016x}"),
         };
         name.try_into().expect("our names are valid object names")
@@ -74,7 +88,8 @@ impl ObjectRole {
                 rest.split_once('/').and_then(|(_, id)| id.parse().ok()).map(Self::Pack)
             }
             Some(("index", id)) => id.parse().ok().map(Self::IndexRun),
-            Some(("tail", rest)) => rest.split_once('/').and_then(|(session, digits)| {
+            Some(("tail", rest)) => rest.split_once('/').and_then(|(session, rest)| {
+                let (_, digits) = rest.split_once('/')?;
                 Some(Self::Tail(session.parse().ok()?, number(digits)?))
             }),
             Some(("probe", digits)) => u64::from_str_radix(digits, 16).ok().map(Self::Probe),

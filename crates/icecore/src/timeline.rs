@@ -130,29 +130,26 @@ async fn look(
     reader: &EpochReader,
     read: bool,
 ) -> Result<(u64, Vec<(String, String)>), ReadError> {
-    let extent = reader.extent_remembered().await?;
     let objects = match epoch.end {
         Some(end) => end,
-        None => tail::complete(reader, extent.objects).await?,
+        None => tail::complete(reader, reader.objects_remembered().await?).await?,
     };
-    let mut gaps = Vec::new();
+    let mut told = Vec::new();
     if read {
         let mut scanned = std::pin::pin!(tail::scan(reader, 0..objects));
         while let Some(found) = scanned.next().await {
-            if let (number, Scanned::Gap(reason)) = found? {
-                gaps.push((number, reason));
+            if let (number, Scanned::Gap(reason)) = found?
+                // Nothing is lost where another object has it once more.
+                && !reader.is_repeated(number, objects).await?
+            {
+                told.push((reader.name(number).to_string(), reason));
             }
         }
     } else {
-        let missing = extent.missing.into_iter().filter(|number| *number < objects);
-        gaps.extend(missing.map(|number| (number, "it is missing".to_owned())));
-    }
-    let mut told = Vec::new();
-    for (number, reason) in gaps {
-        // Nothing is lost where another object has it once more.
-        if !reader.is_repeated(number, objects).await? {
-            told.push((reader.name(number).to_string(), reason));
-        }
+        let missing = reader.missing_unrepeated(objects).await?.into_iter();
+        told.extend(
+            missing.map(|number| (reader.name(number).to_string(), "it is missing".to_owned())),
+        );
     }
     Ok((objects, told))
 }

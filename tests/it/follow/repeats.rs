@@ -3,6 +3,7 @@
 
 use super::recovery::recovered;
 use super::*;
+use icecore::layout::ObjectRole;
 use icecore::recover::{RecoveryPoint, states};
 use icecore::timeline::timeline;
 use icecore_format::tail::{OBJECT_BYTES_MAX, TailObject, TailRecord};
@@ -32,8 +33,12 @@ async fn world_of(flushes: u64) -> (World, String) {
     (world, lines(0..20 + flushes))
 }
 
+/// The objects of the tail, in the order of their numbers.
 async fn objects(store: &MemoryStore) -> Vec<ObjectName> {
-    store.list("tail/").await.unwrap().into_iter().map(|object| object.name).collect()
+    let listed = store.list("tail/").await.unwrap().into_iter().map(|object| object.name);
+    let mut names: Vec<_> = listed.collect();
+    names.sort_by_key(ObjectRole::of);
+    names
 }
 
 /// Which of the objects repeat others.
@@ -76,6 +81,34 @@ async fn a_reader_gets_one_object_for_sixty_four_flushes() {
     assert!(requests <= 8, "{requests} requests");
     assert_eq!(world.captured().await, expected(20..20 + 2 * REPEATED as u64 + 3));
     world.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeline_lists_the_objects_that_repeat_others_and_the_last_ones() {
+    let (world, _) = world_of(4 * REPEATED as u64 + 3).await;
+    let recording = RecordingStore::new(Arc::new(world.store.clone()));
+    let repository = world.host.open(recording.clone()).await.unwrap();
+    let states = states(&repository.state().await, "shop", None).unwrap();
+    let tail = timeline(&repository, states, false).await.unwrap().tail.unwrap();
+    assert_eq!(tail.epochs.iter().map(|epoch| epoch.flushes).sum::<u64>(), 4 * 64 + 3);
+    let listed = recording.requests().into_iter().filter(|it| it.operation == Operation::List);
+    let prefixes: Vec<_> = listed.map(|it| it.name).filter(|it| it.contains("tail")).collect();
+    assert!(!prefixes.is_empty());
+    for prefix in prefixes {
+        let is_of_few = prefix.ends_with("/repeats/") || prefix.contains("/00000000000000000");
+        assert!(is_of_few, "{prefix}");
+    }
+    // A whole group that is gone, a run of the newest, and the one that ends a group.
+    let names = objects(&world.store).await;
+    for lost in [64..128, 256..258, 191..192] {
+        let store = world.store.snapshot();
+        for name in &names[lost.clone()] {
+            assert!(store.remove(name));
+        }
+        let expected: Vec<&str> = names[lost].iter().map(ObjectName::as_str).collect();
+        assert_eq!(gaps(&world, &store, false).await, expected);
+        assert_eq!(gaps(&world, &store, true).await, expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -180,7 +180,7 @@ pub(crate) fn flush() -> BoxedStrategy<Flush> {
     let known = (option::of(bytes()), option::of(bytes()));
     let repeat = (hash(), vec(segment_chunk(), 0..3), span())
         .prop_map(|(previous, chunks, span)| Repeat { previous, chunks, span });
-    let beyond = (hash(), option::of(repeat));
+    let beyond = (hash(), option::of(repeat), any::<u64>());
     (hash(), timestamp(), vec(segment_chunk(), 0..3), (span(), span()), known, beyond)
         .prop_map(|(previous, time, chunks, (span, total), (resume, kept), beyond)| Flush {
             previous,
@@ -194,6 +194,7 @@ pub(crate) fn flush() -> BoxedStrategy<Flush> {
             blocks: Vec::new(),
             blocks_hash: beyond.0,
             repeat: beyond.1,
+            unrepeated: beyond.2,
         })
         .boxed()
 }

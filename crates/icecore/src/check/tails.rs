@@ -25,17 +25,18 @@ pub(super) async fn check(
     for epoch in epochs {
         monitor.stop_point()?;
         let reader = EpochReader::new(repository, epoch);
-        let extent = reader.extent_remembered().await?;
+        let objects = reader.objects_remembered().await?;
         if !read_data {
-            report.flushes += extent.objects - extent.missing.len() as u64;
-            for number in extent.missing {
+            let missing = reader.missing(objects).await?;
+            report.flushes += objects - missing.len() as u64;
+            for number in missing {
                 report.finding(&reader.name(number), &"it is missing");
             }
             continue;
         }
         let objects = match epoch.end {
             Some(end) => end,
-            None => complete(&reader, extent.objects).await?,
+            None => complete(&reader, objects).await?,
         };
         read(repository, epoch, &reader, objects, report, monitor).await?;
     }

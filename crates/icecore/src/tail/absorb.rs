@@ -47,7 +47,7 @@ pub(crate) async fn absorbable(
     let alive = is_alive(repository, newest).await != Some(false);
     let objects = if alive {
         let reader = EpochReader::new(repository, newest);
-        complete(&reader, reader.extent().await?.objects).await?
+        complete(&reader, reader.objects().await?).await?
     } else {
         let random = random_bytes(&*repository.environment.random);
         let nobody = SessionId { head: state.next, random };

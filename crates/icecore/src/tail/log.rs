@@ -94,7 +94,7 @@ impl TailLog {
         let reader = EpochReader::new(repository, epoch);
         let objects = match objects {
             Some(objects) => objects,
-            None => complete(&reader, reader.extent_remembered().await?.objects).await?,
+            None => complete(&reader, reader.objects_remembered().await?).await?,
         };
         if objects <= first {
             return Ok(());

@@ -108,7 +108,7 @@ pub(crate) async fn open(
             }
             let mark = end(repository, epoch, session).await?;
             let reader = EpochReader::new(repository, epoch);
-            let numbers = reader.lost(reader.extent().await?.objects).await;
+            let numbers = reader.lost(reader.objects().await?).await;
             lost.extend(numbers.map(|number| reader.name(number)));
             ends = Some(mark);
         }
@@ -194,7 +194,7 @@ pub(super) async fn end(
     next: SessionId,
 ) -> Result<TailMark, OpenError> {
     let reader = EpochReader::new(repository, epoch);
-    let mut number = reader.extent().await?.objects;
+    let mut number = reader.objects().await?;
     loop {
         let name = ObjectRole::Tail(epoch.session, number).object_name();
         let (keys, cipher) = (repository.keys.clone(), repository.config.cipher);

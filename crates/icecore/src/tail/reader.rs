@@ -12,7 +12,9 @@ use icecore_format::SessionId;
 use icecore_format::checkpoint::EpochState;
 use icecore_format::keys::KeySet;
 use icecore_format::record::DecodeError;
-use icecore_format::tail::{Flush, OBJECT_BYTES_MAX, TailObject, TailRecord, repeated_by};
+use icecore_format::tail::{
+    Flush, OBJECT_BYTES_MAX, TailObject, TailRecord, group_of, repeated_by,
+};
 use icecore_store::{ObjectName, Store, StoreErrorKind};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -55,15 +57,6 @@ pub(crate) struct FoundFlush {
     pub(crate) bytes: Bytes,
     /// Its blocks, which are as they were sealed.
     pub(crate) blocks: Bytes,
-}
-
-/// What there is of an epoch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Extent {
-    /// How many objects count: those before the first number that is free or a terminator.
-    pub(crate) objects: u64,
-    /// Numbers before that, of which there is nothing.
-    pub(crate) missing: Vec<u64>,
 }
 
 impl EpochReader {
@@ -116,14 +109,11 @@ impl EpochReader {
         }
     }
 
-    /// What there is, and of the newest objects what this machine has put and is lost: while the epoch
-    /// is open, only this machine knows of these.
-    pub(crate) async fn extent_remembered(&self) -> Result<Extent, ReadError> {
-        let mut extent = self.extent().await?;
-        let lost = self.lost(extent.objects).await;
-        extent.missing.extend(lost.clone());
-        extent.objects = extent.objects.max(lost.end);
-        Ok(extent)
+    /// How many objects count: those before the first number that is free or a terminator. Of the newest
+    /// this machine may know that it put them: while the epoch is open, nobody else does.
+    pub(crate) async fn objects_remembered(&self) -> Result<u64, ReadError> {
+        let objects = self.objects().await?;
+        Ok(self.lost(objects).await.end)
     }
 
     /// Of the objects from `objects` on, of which there is none, those that this machine has put.
@@ -146,27 +136,78 @@ impl EpochReader {
         Ok(matches!(found, Found::Flush(found) if found.flush.repeat.is_some()))
     }
 
-    /// What there is. A listing may be stale, so what it lacks is asked for.
-    pub(crate) async fn extent(&self) -> Result<Extent, ReadError> {
-        let listed = self.listed().await?;
-        let objects = match self.end {
-            Some(end) => end,
-            None => self.first_free(listed.last().map_or(0, |last| last + 1)).await?,
+    /// How many objects count, as far as the storage tells.
+    pub(crate) async fn objects(&self) -> Result<u64, ReadError> {
+        if let Some(end) = self.end {
+            return Ok(end);
+        }
+        let repeats = self.listed(&ObjectRole::repeats_prefix(self.session)).await?;
+        let mut next = repeats.last().map_or(0, |last| last + 1);
+        let mut group = group_of(next);
+        while let Some(last) = self.listed_group(group).await?.last() {
+            next = next.max(last + 1);
+            group += 1;
+        }
+        // A listing may be stale.
+        self.first_free(next).await
+    }
+
+    /// Of the first `objects` objects, those that are not there. All names are listed.
+    pub(crate) async fn missing(&self, objects: u64) -> Result<Vec<u64>, ReadError> {
+        let prefix = format!("{}{}/", ObjectRole::TAIL_PREFIX, self.session);
+        let listed = self.listed(&prefix).await?;
+        self.not_there((0..objects).filter(|number| !listed.contains(number))).await
+    }
+
+    /// Of the first `objects` objects, those that are not there and that no other repeats. What stands
+    /// for a group of them is all that is looked for, if every group has that.
+    pub(crate) async fn missing_unrepeated(&self, objects: u64) -> Result<Vec<u64>, ReadError> {
+        let Some(last) = objects.checked_sub(1) else { return Ok(Vec::new()) };
+        let repeats = match self.read(last).await? {
+            Found::Flush(found) if found.flush.unrepeated == 0 => {
+                self.listed(&ObjectRole::repeats_prefix(self.session)).await?
+            }
+            // Objects stand for themselves alone, or nothing is known of that.
+            _ => return self.missing(objects).await,
         };
-        let unlisted = (0..objects).filter(|number| !listed.contains(number));
-        let missing = stream::iter(unlisted)
+        let is_repeated = |number: u64| {
+            let by = repeated_by(number);
+            by < objects && repeats.contains(&by)
+        };
+        let mut unlisted: BTreeSet<u64> =
+            (0..objects).filter(|number| !is_repeated(*number)).collect();
+        let groups: BTreeSet<u64> = unlisted.iter().copied().map(group_of).collect();
+        let mut listed =
+            stream::iter(groups).map(|group| self.listed_group(group)).buffered(REQUESTS_MAX);
+        while let Some(there) = listed.try_next().await? {
+            unlisted.retain(|number| !there.contains(number));
+        }
+        self.not_there(unlisted.into_iter()).await
+    }
+
+    /// Of these objects, those that are not there. A listing may be stale, so what it lacks is asked for.
+    async fn not_there(
+        &self,
+        unlisted: impl Iterator<Item = u64> + Send,
+    ) -> Result<Vec<u64>, ReadError> {
+        stream::iter(unlisted)
             .map(|number| async move {
                 let is_missing = matches!(self.read(number).await?, Found::Missing);
                 Ok::<_, ReadError>(is_missing.then_some(number))
             })
             .buffered(REQUESTS_MAX)
-            .try_filter_map(async |number| Ok(number));
-        Ok(Extent { objects, missing: missing.try_collect().await? })
+            .try_filter_map(async |number| Ok(number))
+            .try_collect()
+            .await
     }
 
-    async fn listed(&self) -> Result<BTreeSet<u64>, ReadError> {
-        let prefix = format!("{}{}/", ObjectRole::TAIL_PREFIX, self.session);
-        let listed = storage::list(&*self.store, &prefix).await?;
+    /// The objects of a group that listings show, but for the one that may repeat them.
+    async fn listed_group(&self, group: u64) -> Result<BTreeSet<u64>, ReadError> {
+        self.listed(&ObjectRole::group_prefix(self.session, group)).await
+    }
+
+    async fn listed(&self, prefix: &str) -> Result<BTreeSet<u64>, ReadError> {
+        let listed = storage::list(&*self.store, prefix).await?;
         let numbers = listed.iter().filter_map(|object| match ObjectRole::of(&object.name) {
             Some(ObjectRole::Tail(session, number)) if session == self.session => Some(number),
             _ => None,

@@ -148,6 +148,7 @@ impl TailWriter {
                     chunks: repeated.entries.clone(),
                     span: repeated.span,
                 }),
+                unrepeated: gathered.unrepeated(),
             };
             let cipher = config.cipher;
             let options = SealOptions { keys: &keys, cipher, compression, random: &*random };
