@@ -1,4 +1,5 @@
-//! Real servers of object storage for tests, on ports of the loopback address that are free.
+//! Real servers of object storage for tests, on ports of the loopback address that are free, and a
+//! proxy that makes the network before a server as bad as a test wants it.
 //!
 //! A server is gone when it is dropped, also when its test panics, and also when the process of the
 //! test is killed: a keeper outside of it then ends the server.
@@ -13,10 +14,12 @@ mod http;
 mod installed;
 mod port;
 mod process;
+mod proxy;
 mod s3;
 mod ssh;
 
 pub use azure::AzureServer;
 pub use google::GoogleServer;
+pub use proxy::{Ending, Proxy, Trap, Way};
 pub use s3::{CarelessS3Server, S3Server};
 pub use ssh::SshServer;

@@ -21,6 +21,11 @@ impl S3Server {
         })))
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.0.port()
+    }
+
     /// Its address.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.0.port())
