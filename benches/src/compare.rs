@@ -8,6 +8,7 @@
 //! What is measured and why: docs/comparison.md.
 
 mod interrupt;
+mod latency;
 mod machine;
 mod options;
 mod peers;
@@ -23,6 +24,7 @@ mod tails;
 mod tools;
 
 pub use interrupt::Interrupt;
+pub use latency::{LatencyFigures, latency_table, measure_latency};
 pub use options::{Options, What};
 pub use postgres::{
     FollowFigures, PostgresReport, compare_postgres, follow_table, measure_following,

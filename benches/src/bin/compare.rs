@@ -9,7 +9,8 @@
 use clap::Parser as _;
 use icecore_benches::compare::{
     CompareError, Interrupt, Options, What, compare, compare_postgres, find_programs, follow_table,
-    measure_following, measure_tails, postgres_table, table, tails_table,
+    latency_table, measure_following, measure_latency, measure_tails, postgres_table, table,
+    tails_table,
 };
 use serde::Serialize;
 use std::io;
@@ -72,6 +73,11 @@ fn run(options: &Options) -> Result<bool, CompareError> {
         What::Follow => {
             let figures = measure_following(options, &icecore, work.path(), &interrupt, &say)?;
             tell(options, &follow_table(&figures), &figures)?;
+            true
+        }
+        What::Latency => {
+            let figures = measure_latency(options, &icecore, work.path(), &interrupt, &say)?;
+            tell(options, &latency_table(&figures), &figures)?;
             true
         }
         What::TailScale => {

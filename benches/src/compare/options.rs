@@ -57,6 +57,8 @@ pub enum What {
     Follow,
     /// A day of tail, in flushes a second and a minute apart
     TailScale,
+    /// A repository on S3 that is far away, beside one on a local disk
+    Latency,
 }
 
 impl Options {

@@ -316,6 +316,11 @@ async fn large_payloads_are_repeated_as_they_are_and_too_much_is_not_repeated() 
         let (found, gap) = latest(&world, &world.store).await;
         assert_eq!(gap, None);
         assert!(found.as_bytes() == std::fs::read(&world.path).unwrap(), "it came back otherwise");
+        // What was not repeated is needed, each object of it.
+        let (lost, name) = (world.store.snapshot(), objects(&world.store).await.swap_remove(30));
+        assert!(lost.remove(&name));
+        let missing = if is_repeated { vec![] } else { vec![name.to_string()] };
+        assert_eq!(gaps(&world, &lost, false).await, missing, "{bytes} bytes");
         let report = back_up(&world, &world.repository).await;
         assert_eq!(report.events_captured, report.snapshot.counts.events - 20);
         let restored = world.host.restore(&world.repository, "latest").await.unwrap();

@@ -6,17 +6,19 @@ use std::process::Command;
 use crate::process::Process;
 use crate::{http, installed};
 
-/// A server that takes the conditions of S3 seriously, whatever the credentials. It keeps all in memory.
+/// A server that takes the conditions of S3 seriously, whatever the credentials. It keeps all in memory,
+/// and connections open.
 #[derive(Debug)]
 pub struct S3Server(Process);
 
 impl S3Server {
     /// Starts one; `None` where it is not installed.
     pub fn start() -> Option<Self> {
-        let program = installed::find("python/bin/moto_server")?;
+        installed::find("python/bin/cheroot")?;
+        let python = installed::find("python/bin/python")?;
         Some(Self(Process::start(|port, _| {
-            let mut server = Command::new(&program);
-            server.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            let mut server = Command::new(&python);
+            server.args(["-c", include_str!("s3_server.py"), &port.to_string()]);
             server
         })))
     }

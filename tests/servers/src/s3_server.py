@@ -1,0 +1,16 @@
+"""S3 by moto, on a server that keeps connections open as services do: moto's own closes each."""
+
+import sys
+
+from cheroot.wsgi import Server
+from moto.moto_server.werkzeug_app import create_backend_app
+from moto.server import DomainDispatcherApplication
+
+application = DomainDispatcherApplication(create_backend_app)
+Server(
+    ("127.0.0.1", int(sys.argv[1])),
+    application,
+    numthreads=16,
+    request_queue_size=128,
+    timeout=60,
+).start()
