@@ -39,7 +39,7 @@ impl Context {
             Err(error) => return Err(error.into()),
         };
         // Before anybody types a password for nothing.
-        if !has_config(&*store).await? {
+        if password::Source::choose(&self.global).asks_a_person() && !has_config(&*store).await? {
             return Err(OpenError::NoRepository { place: store.place() }.into());
         }
         let password = self.password(password::ask).await?;

@@ -92,6 +92,11 @@ impl Source {
         }
     }
 
+    /// Whether a person will be asked.
+    pub(crate) fn asks_a_person(&self) -> bool {
+        matches!(self, Self::Person)
+    }
+
     /// Reads the password; `ask` asks a person. Blocks.
     pub(crate) fn read(
         self,

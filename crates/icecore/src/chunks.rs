@@ -10,7 +10,7 @@ use crate::storage;
 use crate::tail::TailChunks;
 use bytes::Bytes;
 use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
+use futures::future::{AbortHandle, BoxFuture, Shared, abortable};
 use icecore_format::keys::KeySet;
 use icecore_format::pack::{HEADER_BYTES, PackKey};
 use icecore_format::record::Record;
@@ -36,6 +36,16 @@ pub(crate) struct ChunkReader {
     inner: Arc<Inner>,
     /// What is looked through first.
     tail: Option<Arc<TailChunks>>,
+}
+
+/// A block that is being read in the background. Once this is dropped it goes on only if somebody waits for
+/// it.
+pub(crate) struct Reading(AbortHandle);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 struct Inner {
@@ -115,20 +125,34 @@ impl ChunkReader {
         R::decode(&chunk).map_err(|source| ReadError::ChunkMalformed { id, source })
     }
 
+    /// Begins to read the block of a chunk in the background; `None` if somebody has, or nobody can.
+    pub(crate) async fn begin_to_read(&self, id: ChunkId) -> Option<Reading> {
+        if self.tail.as_ref().is_some_and(|tail| tail.has(&id)) {
+            return None;
+        }
+        let block = self.locate(&id).await.ok()?.block;
+        if lock(&self.inner.blocks).blocks.contains_key(&block) {
+            return None;
+        }
+        let (reading, handle) = abortable(self.shared_block(block));
+        self.inner.environment.executor.spawn(reading.map(drop).boxed());
+        Some(Reading(handle))
+    }
+
     async fn block(&self, location: BlockLocation) -> Result<Arc<Bytes>, ReadError> {
-        let read = {
-            let mut cache = lock(&self.inner.blocks);
-            if let Some(read) = cache.blocks.get(&location) {
-                read.clone()
-            } else {
-                let inner = self.inner.clone();
-                let read = async move { inner.fetch_block(location).await.map_err(Arc::new) };
-                let read = read.boxed().shared();
-                cache.insert(location, read.clone());
-                read
-            }
-        };
-        read.await.map_err(ReadError::Shared)
+        self.shared_block(location).await.map_err(ReadError::Shared)
+    }
+
+    fn shared_block(&self, location: BlockLocation) -> SharedRead<Bytes> {
+        let mut cache = lock(&self.inner.blocks);
+        if let Some(read) = cache.blocks.get(&location) {
+            return read.clone();
+        }
+        let inner = self.inner.clone();
+        let read = async move { inner.fetch_block(location).await.map_err(Arc::new) };
+        let read = read.boxed().shared();
+        cache.insert(location, read.clone());
+        read
     }
 }
 

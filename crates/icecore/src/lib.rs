@@ -76,6 +76,7 @@ pub mod timeline;
 mod chunks;
 mod event_log;
 mod pipeline;
+mod read_ahead;
 mod storage;
 
 pub use async_trait::async_trait;

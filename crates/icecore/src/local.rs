@@ -19,6 +19,10 @@ const HEAD: TableDefinition<(), (u64, [u8; 32])> = TableDefinition::new("head");
 /// Sessions that did not end: how many of their index runs are stored.
 const SESSIONS: TableDefinition<[u8; SessionId::BYTES], u32> = TableDefinition::new("sessions");
 
+/// Where the cache has what is known of places, and what it has of each.
+const PLACES: &str = "places";
+const SLOT: &str = "slot";
+
 /// Times that a database in use by another process is tried, and the pause between.
 const OPEN_ATTEMPTS_MAX: u32 = 100;
 const OPEN_PAUSE: Duration = Duration::from_millis(20);
@@ -70,6 +74,31 @@ impl LocalState {
             directory.as_ref().map(|directory| directory.join(repository.to_string()))
         };
         RepositoryState { state: own(&self.state_directory), cache: own(&self.cache_directory) }
+    }
+}
+
+impl LocalState {
+    /// The key slot that was opened last in the repository at a place, as it was stored.
+    pub(crate) fn slot_at(&self, place: &str) -> Option<Vec<u8>> {
+        self.slots(place).cached(SLOT)
+    }
+
+    /// Keeps the key slot that was opened in the repository at a place, as it is stored.
+    pub(crate) fn keep_slot_at(&self, place: &str, slot: &[u8]) {
+        let slots = self.slots(place);
+        if slots.cached(SLOT).as_deref() != Some(slot) {
+            slots.cache(SLOT, slot);
+        }
+    }
+
+    /// What is kept of a place before it is known which repository is there.
+    fn slots(&self, place: &str) -> RepositoryState {
+        let place = blake3::hash(place.as_bytes()).to_hex();
+        let cache = self.cache_directory.as_ref();
+        RepositoryState {
+            state: None,
+            cache: cache.map(|cache| cache.join(PLACES).join(place.as_str())),
+        }
     }
 }
 

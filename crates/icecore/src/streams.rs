@@ -4,6 +4,7 @@ use crate::chunks::ChunkReader;
 use crate::error::ReadError;
 use crate::event_log::{LogReader, PlacedChunk};
 use crate::pipeline;
+use crate::read_ahead::read_ahead;
 use crate::repository::Repository;
 use crate::restore::event_chunk;
 use crate::selection::StreamSelection;
@@ -40,7 +41,7 @@ pub async fn streams(
 /// The events of these streams, in the order of the snapshot: chunks, one after the other, of which each
 /// gives its own with [`EventChunk::visit`].
 ///
-/// Some chunks are read ahead, of about 256 KiB each; fewer where payloads are large. Dropping what is
+/// Some chunks are read ahead, of about 256 KiB each, and the blocks of more; fewer where payloads are large. Dropping what is
 /// returned ends the reading.
 pub async fn events(
     repository: &Repository,
@@ -54,12 +55,13 @@ pub async fn events(
         let wanted = wanted.clone();
         async move { Ok(stream::iter(part.chunks_of(&wanted).await?.into_iter().map(Ok))) }
     });
+    let wanted = read_ahead(chunks.clone(), in_parts.try_flatten(), |placed| placed.chunk.records);
     let read = move |PlacedChunk { chunk, .. }: PlacedChunk| {
         let (chunks, selection) = (chunks.clone(), selection.clone());
         let bytes = u64::from(chunk.record_bytes) + chunk.payload_bytes;
         (bytes, async move { event_chunk(&chunks, chunk, &selection).await })
     };
-    Ok(pipeline::results(in_parts.try_flatten().map_ok(read), CHUNKS_AHEAD))
+    Ok(pipeline::results(wanted.map_ok(read), CHUNKS_AHEAD))
 }
 
 /// The same with a reader that may have read some of it already.

@@ -16,8 +16,8 @@ use icecore_format::random::random_bytes;
 use icecore_format::record::Record as _;
 use icecore_store::{Content, StoreError};
 
-/// The ledger with everything before the first free number applied: the only thing that can
-/// append. What is decided on it is decided on exactly the entries before the new one.
+/// The ledger with everything before a number applied, which was free when it was last looked at: the
+/// only thing that can append. What is decided on it is decided on exactly the entries before the new one.
 pub struct Prefix<'a>(&'a mut Ledger);
 
 /// How an attempt to append ended.
@@ -79,6 +79,12 @@ impl Ledger {
         seen: Option<SeenHead>,
     ) -> Result<Prefix<'_>, AppendError> {
         self.read_forward(seen).await?;
+        self.prefix_so_far()
+    }
+
+    /// What was read of it, for something to be appended there. If there is more by now, that is lost to
+    /// what is there.
+    pub(crate) fn prefix_so_far(&mut self) -> Result<Prefix<'_>, AppendError> {
         if let Some(alarm) = self.alarms.first() {
             return Err(AppendError::Alarm(alarm.clone()));
         }

@@ -9,7 +9,8 @@ use crate::error::ReadError;
 use crate::layout::ObjectRole;
 use crate::storage;
 use bytes::Bytes;
-use futures::future::{join, join_all};
+use futures::future::join;
+use futures::stream::{self, StreamExt as _};
 use icecore_format::limits::CHECKPOINT_BYTES_MAX;
 use icecore_store::{ObjectInfo, ObjectName, Store, StoreError};
 use std::collections::BTreeMap;
@@ -31,7 +32,8 @@ pub(crate) struct Foresight {
 }
 
 impl Foresight {
-    /// Asks, in two round trips.
+    /// Asks, in two round trips. Of what is beyond the end of the ledger, no more is waited for than tells
+    /// that it is the end.
     pub(crate) async fn look(store: &dyn Store) -> Result<Self, StoreError> {
         let checkpoints = storage::list(store, ObjectRole::CHECKPOINT_PREFIX).await?;
         let newest =
@@ -43,13 +45,25 @@ impl Foresight {
             });
         let first = newest.as_ref().map_or(0, |(_, next, _)| *next);
         let numbers = first..first.saturating_add(ENTRIES);
-        let entries = join_all(numbers.clone().map(|number| fetch(store, number)));
+        let entries = async {
+            let fetches = numbers.map(|number| async move { (number, fetch(store, number).await) });
+            let mut fetches = stream::iter(fetches).buffered(ENTRIES as usize);
+            let (mut entries, mut is_beyond_end) = (BTreeMap::new(), false);
+            while let Some((number, found)) = fetches.next().await {
+                let is_free = matches!(found, Ok(Found::Free));
+                entries.insert(number, found);
+                if std::mem::replace(&mut is_beyond_end, is_free) {
+                    break;
+                }
+            }
+            entries
+        };
         let checkpoint = async {
             let (name, _, _) = newest.filter(|(_, _, bytes)| *bytes <= CHECKPOINT_BYTES)?;
             let read = storage::get(store, &name, CHECKPOINT_BYTES_MAX as u64).await;
             Some((name, read))
         };
         let (newest, entries) = join(checkpoint, entries).await;
-        Ok(Self { checkpoints, newest, entries: numbers.zip(entries).collect() })
+        Ok(Self { checkpoints, newest, entries })
     }
 }

@@ -15,6 +15,7 @@ use crate::error::ReadError;
 use crate::event_log::{LogReader, PlacedChunk, PlacedPart};
 use crate::monitor::{Monitor, Stopped};
 use crate::pipeline::Pipeline;
+use crate::read_ahead::each_read_ahead;
 use crate::repository::Repository;
 use crate::selection::StreamSelection;
 use futures::stream::TryStreamExt as _;
@@ -265,13 +266,13 @@ impl Cutter<'_> {
         let mut cut = vec![rest; part.part.chunks().len()];
         let parallelism = self.repository.environment.executor.parallelism();
         let mut looking = Pipeline::new(LOOKS_PER_JOB * parallelism + 1);
-        let mut waiting = chunks.iter();
+        let mut waiting = std::pin::pin!(each_read_ahead(looker.chunks.clone(), chunks));
         let mut begun = chunks.iter();
         loop {
             while !looking.is_full()
-                && let Some(placed) = waiting.next()
+                && let Ok(Some(placed)) = waiting.try_next().await
             {
-                looking.begin(u64::from(placed.chunk.record_bytes), looker.look(*placed));
+                looking.begin(u64::from(placed.chunk.record_bytes), looker.look(placed));
             }
             let (Some(look), Some(placed)) = (looking.next().await, begun.next()) else { break };
             self.monitor.stop_point()?;

@@ -14,6 +14,7 @@ use crate::error::ReadError;
 use crate::event_log::{LogReader, PlacedChunk};
 use crate::monitor::Monitor;
 use crate::pipeline::Pipeline;
+use crate::read_ahead::each_read_ahead;
 use crate::selection::StreamSelection;
 use futures::stream::TryStreamExt as _;
 use icecore_format::event::{Event, EventForm};
@@ -130,14 +131,14 @@ impl Finder<'_> {
     ) -> Result<Option<Found>, CutError> {
         let parallelism = self.environment.executor.parallelism();
         let mut searching = Pipeline::new(SEARCHES_PER_JOB * parallelism + 1);
-        let mut waiting = chunks.iter();
+        let mut waiting = std::pin::pin!(each_read_ahead(reader.clone(), chunks));
         let mut searched = chunks.iter();
         loop {
             while !searching.is_full()
-                && let Some(placed) = waiting.next()
+                && let Ok(Some(placed)) = waiting.try_next().await
             {
                 let bytes = u64::from(placed.chunk.record_bytes);
-                searching.begin(bytes, self.search_one(reader, *placed));
+                searching.begin(bytes, self.search_one(reader, placed));
             }
             let (Some(found), Some(placed)) = (searching.next().await, searched.next()) else {
                 return Ok(None);

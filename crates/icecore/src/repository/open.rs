@@ -7,6 +7,7 @@ use crate::index::{Index, RunReader};
 use crate::layout::ObjectRole;
 use crate::ledger::{Foresight, Ledger};
 use crate::storage;
+use bytes::Bytes;
 use futures::lock::Mutex;
 use futures::stream::{self, StreamExt as _};
 use futures::try_join;
@@ -59,9 +60,24 @@ impl Repository {
     ) -> Result<Self, OpenError> {
         // All that can be asked for without a key is, at the same time.
         let config_and_keys = async {
-            let slots = async { Ok(read_slots(&*store).await) };
-            let (config, slots) = try_join!(read_config(&*store), slots)?;
-            let keys = find_keys(slots?, &environment, &config, password).await?;
+            let slots = async { Ok(list_slots(&*store).await) };
+            let known = async { Ok(open_known_slot(&*store, &environment, password).await) };
+            let (config, slots, known) = try_join!(read_config(&*store), slots, known)?;
+            let slots = slots?;
+            let is_there = |known: &(KeySlot, KeySet)| {
+                known.0.repository == config.repository
+                    && slots.iter().any(|(_, id)| *id == known.0.id)
+            };
+            let keys = match known.filter(is_there) {
+                Some((_, keys)) => keys,
+                None => {
+                    let slots = read_slots(&*store, slots).await;
+                    let (keys, slot) = find_keys(slots, &environment, &config, password).await?;
+                    let (local, place) = (environment.local.clone(), store.place());
+                    environment.compute(move || local.keep_slot_at(&place, &slot)).await;
+                    keys
+                }
+            };
             if keys.config != config.hash() {
                 return Err(OpenError::ConfigReplaced);
             }
@@ -108,34 +124,59 @@ async fn read_config(store: &dyn Store) -> Result<Config, OpenError> {
     }
 }
 
-/// A key slot by the name that it has.
-type NamedSlot = (ObjectName, KeyId, Result<KeySlot, ReadError>);
+/// A key slot by the name that it has: what it says, and its bytes.
+type NamedSlot = (ObjectName, KeyId, Result<(KeySlot, Bytes), ReadError>);
 
-async fn read_slots(store: &dyn Store) -> Result<Vec<NamedSlot>, ReadError> {
+/// The keys from the slot that was opened last at this place, if the password opens it still. Deriving a
+/// key takes as long as a round trip, and so can be done during one.
+async fn open_known_slot(
+    store: &dyn Store,
+    environment: &Environment,
+    password: &[u8],
+) -> Option<(KeySlot, KeySet)> {
+    let (local, place) = (environment.local.clone(), store.place());
+    let password = zeroize::Zeroizing::new(password.to_vec());
+    let opened = environment.compute(move || {
+        let slot = KeySlot::decode(&local.slot_at(&place)?).ok()?;
+        let keys = slot.open(&password).ok()??;
+        Some((slot, keys))
+    });
+    opened.await
+}
+
+async fn list_slots(store: &dyn Store) -> Result<Vec<(ObjectName, KeyId)>, ReadError> {
     let listed = storage::list(store, ObjectRole::KEYS_PREFIX).await?;
     let slots = listed.into_iter().filter_map(|object| match ObjectRole::of(&object.name) {
         Some(ObjectRole::KeySlot(id)) => Some((object.name, id)),
         _ => None,
     });
-    let reads = slots.map(|(name, id)| async move {
+    Ok(slots.collect())
+}
+
+async fn read_slots(store: &dyn Store, slots: Vec<(ObjectName, KeyId)>) -> Vec<NamedSlot> {
+    let reads = slots.into_iter().map(|(name, id)| async move {
         let slot = match storage::get(store, &name, KEY_SLOT_BYTES_MAX as u64).await {
-            Ok(bytes) => KeySlot::decode(&bytes).map_err(ReadError::damaged(name.clone())),
+            Ok(bytes) => KeySlot::decode(&bytes)
+                .map(|slot| (slot, bytes))
+                .map_err(ReadError::damaged(name.clone())),
             Err(error) => Err(error.into()),
         };
         (name, id, slot)
     });
-    Ok(stream::iter(reads).buffered(SLOTS_AHEAD).collect().await)
+    stream::iter(reads).buffered(SLOTS_AHEAD).collect().await
 }
+
+/// The keys from the slot that the password opens, and that slot's bytes.
 
 async fn find_keys(
     slots: Vec<NamedSlot>,
     environment: &Environment,
     config: &Config,
     password: &[u8],
-) -> Result<KeySet, OpenError> {
+) -> Result<(KeySet, Bytes), OpenError> {
     let (mut readable, mut problem) = (0, None);
     for (name, id, slot) in slots {
-        let slot = match slot {
+        let (slot, bytes) = match slot {
             Ok(slot) => slot,
             Err(error) => {
                 problem = Some(error);
@@ -151,7 +192,7 @@ async fn find_keys(
         let opened: Result<Option<KeySet>, DecodeError> =
             environment.compute(move || slot.open(&password)).await;
         match opened {
-            Ok(Some(keys)) => return Ok(keys),
+            Ok(Some(keys)) => return Ok((keys, bytes)),
             Ok(None) => {}
             Err(error) => problem = Some(ReadError::damaged(name)(error)),
         }

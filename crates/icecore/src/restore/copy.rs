@@ -8,6 +8,7 @@ use crate::error::ReadError;
 use crate::event_log::{LogReader, PlacedChunk, payloads_of};
 use crate::monitor::{Counter, Monitor};
 use crate::pipeline::Pipeline;
+use crate::read_ahead::read_ahead;
 use crate::recover::{ChunkCut, ChunkFilter, Cut, read, visit};
 use crate::repository::Repository;
 use crate::selection::StreamSelection;
@@ -22,8 +23,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 
-/// Chunks that are read and encoded at once, for each job that the pool runs at once: some wait for
-/// storage.
+/// Chunks that are read and encoded at once, for each job that the pool runs at once.
 const PIECES_PER_JOB: usize = 8;
 
 /// Copies the chosen events; their number, and what else the snapshot has.
@@ -49,7 +49,9 @@ pub(super) async fn copy(
     let parallelism = repository.environment.executor.parallelism();
     let mut copying = Pipeline::new(PIECES_PER_JOB * parallelism + 1);
     let mut written = Written { writer, monitor, events: 0 };
-    let mut wanted = std::pin::pin!(wanted_chunks(chunks, &root, options));
+    let wanted = wanted_chunks(chunks, &root, options);
+    let mut wanted =
+        std::pin::pin!(read_ahead(chunks.clone(), wanted, |(placed, _)| placed.chunk.records));
     while let Some((placed, filter)) = wanted.try_next().await? {
         let chunk = placed.chunk;
         // A large payload is held as its chunks, in one piece, and encoded.

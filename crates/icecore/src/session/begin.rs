@@ -30,9 +30,9 @@ impl<'r> Session<'r> {
         if role == Role::Reader {
             return Err(SessionError::NotAllowed(role));
         }
-        prove_exclusive(repository).await?;
-        repository.refresh().await?;
-        let state = repository.ledger().await.prefix(None).await?.state().clone();
+        let refresh = async { repository.refresh().await.map_err(SessionError::from) };
+        futures::try_join!(prove_exclusive(repository), refresh)?;
+        let state = repository.ledger().await.prefix_so_far()?.state().clone();
         let mut index = Index::clone(&*repository.index().await?);
         let adopted = adopt(repository, &state, &mut index).await?;
 

@@ -78,9 +78,15 @@ async fn append(
     commit: &mut Commit,
     tail_end: Option<TailMark>,
 ) -> Result<u64, SessionError> {
+    let mut is_first = true;
     loop {
         let mut ledger = repository.ledger().await;
-        let prefix = ledger.prefix(None).await?;
+        // Mostly nothing was appended since the session began; if something was, storage says so.
+        let prefix = if std::mem::take(&mut is_first) {
+            ledger.prefix_so_far()?
+        } else {
+            ledger.prefix(None).await?
+        };
         // Rule 4, against exactly the entries before this one.
         let state = prefix.state();
         let sessions = commit.adopted.iter().chain([&commit.session]);

@@ -60,6 +60,11 @@ impl TailChunks {
         self.kept.get_mut().unwrap_or_else(PoisonError::into_inner).insert(place, flush, bytes);
     }
 
+    /// Whether a chunk is in the tail.
+    pub(crate) fn has(&self, id: &ChunkId) -> bool {
+        self.places.contains_key(id)
+    }
+
     /// A chunk's plaintext, if it is in the tail.
     pub(crate) async fn read(&self, id: ChunkId) -> Result<Option<Bytes>, ReadError> {
         let Some(place) = self.places.get(&id).copied() else { return Ok(None) };
