@@ -9,6 +9,7 @@ mod dropped;
 mod faults;
 mod follow;
 mod incremental;
+mod known_place;
 mod local_disk;
 mod model;
 mod postgres;

@@ -126,12 +126,13 @@ impl Host {
 
     /// The files below every directory of this name in the cache.
     pub fn cached_files(&self, directory: &str) -> Vec<PathBuf> {
-        let list = |path: PathBuf| -> Vec<PathBuf> {
-            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-            entries.map(|entry| entry.path()).collect()
-        };
         let repositories = list(self.path("cache")).into_iter();
         repositories.flat_map(|it| list(it.join(directory))).flat_map(list).collect()
+    }
+
+    /// What is kept of places where repositories were opened.
+    pub fn cached_files_of_places(&self) -> Vec<PathBuf> {
+        list(self.path("cache/places")).into_iter().flat_map(list).collect()
     }
 
     /// What the library is given here.
@@ -307,6 +308,12 @@ pub fn init_options() -> InitOptions {
 
 /// A directory in memory where the system has one: local state is made durable with every change,
 /// and thousands of machines come and go.
+/// What is in a directory; nothing if there is none.
+fn list(directory: PathBuf) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
 fn temporary_directory() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };

@@ -1,5 +1,6 @@
 //! What this machine remembers of repositories: the last end of the ledger that it saw, the
-//! sessions that did not end, how far it put the tails it follows, and copies of index runs.
+//! sessions that did not end, how far it put the tails it follows, copies of index runs, and of each
+//! place the key slot that was opened there.
 //!
 //! All of it may be lost: then a rollback goes unnoticed once, an interrupted backup uploads again,
 //! and index runs are fetched again. So failures here are told to the log and stop nothing.
@@ -10,7 +11,9 @@ use icecore_format::{Hash, RepositoryId, SessionId};
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -218,7 +221,9 @@ impl RepositoryState {
             let directory = path.parent().unwrap_or(Path::new("."));
             std::fs::create_dir_all(directory)?;
             let temporary = path.with_extension("new");
-            std::fs::write(&temporary, bytes)?;
+            let mut options = File::options();
+            options.create(true).truncate(true).write(true).mode(0o600);
+            options.open(&temporary)?.write_all(bytes)?;
             std::fs::rename(temporary, &path)
         };
         if let Err(error) = written() {
