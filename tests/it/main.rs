@@ -12,6 +12,7 @@ mod incremental;
 mod known_place;
 mod local_disk;
 mod model;
+mod network;
 mod postgres;
 mod postgres_restore;
 mod recover;

@@ -41,7 +41,7 @@ pub use object::{
     S3Settings, Secret, Service,
 };
 #[cfg(any(feature = "object-storage", feature = "sftp"))]
-pub use retrying::RetryingStore;
+pub use retrying::{Patience, RetryingStore};
 #[cfg(feature = "sftp")]
 pub use sftp::{SftpSettings, SftpStore};
 pub use store::{ObjectInfo, Store};

@@ -28,6 +28,7 @@ pub use settings::{
 };
 
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -59,6 +60,13 @@ impl ObjectStore {
             failure.onto(|kind| StoreError::of_place(kind, Operation::Open, &place))
         })?;
         Ok(Self { connection, requests: Semaphore::new(REQUESTS_MAX), place })
+    }
+
+    /// The same, with so much time in which no byte need move; a minute otherwise.
+    #[must_use]
+    pub fn with_silence_max(mut self, silence_max: Duration) -> Self {
+        self.connection.line.silence_max = silence_max;
+        self
     }
 
     /// Waits for its turn.

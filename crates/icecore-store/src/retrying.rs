@@ -18,27 +18,41 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Content, ObjectInfo, ObjectName, Store, StoreError, StoreErrorKind};
 
-/// Times that a request is made before its failure counts: with the pauses between, half a minute.
-const TRIES_MAX: u32 = 8;
+/// For how long a storage is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Times that a request is made before its failure counts.
+    pub tries_max: u32,
+    /// The same before the first answer of all: an address that is wrong is then more likely than a
+    /// storage that failed for the moment, and somebody may be waiting.
+    pub first_tries_max: u32,
+    /// The first pause; each is twice the one before.
+    pub pause_min: Duration,
+    /// The longest pause.
+    pub pause_max: Duration,
+    /// How long a storage may answer nothing before every request is made only once.
+    pub outage_max: Duration,
+}
 
-/// The same before the first answer of all: an address that is wrong is then more likely than a
-/// storage that failed for the moment, and somebody may be waiting.
-const FIRST_TRIES_MAX: u32 = 5;
-
-/// The first pause; each is twice the one before.
-const PAUSE_MIN: Duration = Duration::from_millis(200);
-
-/// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(20);
-
-/// How long a storage may answer nothing before every request is made only once: longer than
-/// services and routers take to start anew.
-const OUTAGE_MAX: Duration = Duration::from_mins(2);
+impl Default for Patience {
+    /// With the pauses between its tries a request takes half a minute. Services and routers take less
+    /// than the two minutes of an outage to start anew.
+    fn default() -> Self {
+        Self {
+            tries_max: 8,
+            first_tries_max: 5,
+            pause_min: Duration::from_millis(200),
+            pause_max: Duration::from_secs(20),
+            outage_max: Duration::from_mins(2),
+        }
+    }
+}
 
 /// Passes everything on to another store, and repeats what failed for the moment.
 #[derive(Debug)]
 pub struct RetryingStore {
     inner: Arc<dyn Store>,
+    patience: Patience,
     /// When the first request failed since one was answered.
     silent_since: Mutex<Option<Instant>>,
     was_answered: AtomicBool,
@@ -47,7 +61,13 @@ pub struct RetryingStore {
 impl RetryingStore {
     /// A store that repeats the requests of `inner`.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, silent_since: Mutex::default(), was_answered: AtomicBool::new(false) }
+        Self::with_patience(inner, Patience::default())
+    }
+
+    /// The same for so long.
+    pub fn with_patience(inner: Arc<dyn Store>, patience: Patience) -> Self {
+        let was_answered = AtomicBool::new(false);
+        Self { inner, patience, silent_since: Mutex::default(), was_answered }
     }
 
     /// Makes a request until it is answered, or until it is enough; also tells whether any try but
@@ -71,12 +91,13 @@ impl RetryingStore {
                 return (result, tries > 1);
             }
             let since = *self.silent_since().get_or_insert_with(Instant::now);
-            let tries_max =
-                if self.was_answered.load(Relaxed) { TRIES_MAX } else { FIRST_TRIES_MAX };
-            if tries >= tries_max || since.elapsed() >= OUTAGE_MAX {
+            let Patience { tries_max, first_tries_max, outage_max, .. } = self.patience;
+            let was_answered = self.was_answered.load(Relaxed);
+            let tries_max = if was_answered { tries_max } else { first_tries_max };
+            if tries >= tries_max || since.elapsed() >= outage_max {
                 return (result, tries > 1);
             }
-            sleep(pause(tries)).await;
+            sleep(self.patience.pause(tries)).await;
         }
     }
 
@@ -85,14 +106,17 @@ impl RetryingStore {
     }
 }
 
-/// How long is waited after so many tries: by chance, so that those who failed together do not all
-/// come back together.
-fn pause(tries: u32) -> Duration {
-    let longest = PAUSE_MIN.saturating_mul(1 << tries.min(16).saturating_sub(1)).min(PAUSE_MAX);
-    let mut chance = [0];
-    // Without randomness there is no chance in it, which is no reason to fail.
-    let _is_random = getrandom::fill(&mut chance);
-    longest.mul_f64(0.5 + f64::from(chance[0]) / 512.0)
+impl Patience {
+    /// How long is waited after so many tries: by chance, so that those who failed together do not
+    /// all come back together.
+    fn pause(&self, tries: u32) -> Duration {
+        let doubled = self.pause_min.saturating_mul(1 << tries.min(16).saturating_sub(1));
+        let longest = doubled.min(self.pause_max);
+        let mut chance = [0];
+        // Without randomness there is no chance in it, which is no reason to fail.
+        let _is_random = getrandom::fill(&mut chance);
+        longest.mul_f64(0.5 + f64::from(chance[0]) / 512.0)
+    }
 }
 
 #[async_trait]
@@ -192,7 +216,8 @@ mod tests {
     async fn a_request_that_never_works_ends_with_its_outcome_unknown() {
         let (faulty, recording, store) = stack();
         fail(&faulty, Operation::PutNew, 100);
-        for tries in [FIRST_TRIES_MAX, TRIES_MAX] {
+        let Patience { tries_max, first_tries_max, .. } = Patience::default();
+        for tries in [first_tries_max, tries_max] {
             recording.reset();
             let error = store.put_new(&name(), vec![1].into()).await.unwrap_err();
             assert!(error.outcome_unknown());
@@ -223,13 +248,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_storage_that_stays_silent_is_given_up_for_all_requests() {
         let (faulty, recording, store) = stack();
+        let Patience { tries_max, pause_max, outage_max, .. } = Patience::default();
         fail(&faulty, Operation::List, 100);
         store.get(&name(), 1).await.unwrap_err();
         let began = Instant::now();
         for _ in 0..10 {
             store.list("").await.unwrap_err();
         }
-        assert!(began.elapsed() < OUTAGE_MAX + PAUSE_MAX, "{:?}", began.elapsed());
+        assert!(began.elapsed() < outage_max + pause_max, "{:?}", began.elapsed());
         recording.reset();
         store.list("").await.unwrap_err();
         assert_eq!(recording.total(), 1);
@@ -238,15 +264,16 @@ mod tests {
         store.get(&name(), 1).await.unwrap_err();
         recording.reset();
         store.list("").await.unwrap_err();
-        assert_eq!(recording.total(), TRIES_MAX as usize);
+        assert_eq!(recording.total(), tries_max as usize);
     }
 
     #[test]
     fn pauses_grow_up_to_a_limit() {
-        for tries in 1..=TRIES_MAX {
-            let longest = PAUSE_MIN * 2_u32.pow(tries - 1);
-            let longest = longest.min(PAUSE_MAX);
-            let pause = pause(tries);
+        let patience = Patience::default();
+        for tries in 1..=patience.tries_max {
+            let longest = patience.pause_min * 2_u32.pow(tries - 1);
+            let longest = longest.min(patience.pause_max);
+            let pause = patience.pause(tries);
             assert!(pause >= longest / 2 && pause <= longest, "{tries}: {pause:?}");
         }
     }

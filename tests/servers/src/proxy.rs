@@ -141,6 +141,11 @@ impl Proxy {
         self.line.change(|state| state.traps.push(trap));
     }
 
+    /// How often the line was cut.
+    pub fn cuts(&self) -> u32 {
+        self.line.look(|state| state.cuts)
+    }
+
     /// How many requests were caught in traps.
     pub fn caught(&self) -> u32 {
         self.line.look(|state| state.caught)

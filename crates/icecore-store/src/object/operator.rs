@@ -3,8 +3,9 @@
 use opendal::{HttpTransporter, Operator, services};
 
 use super::failure::Failure;
+use super::progress::SILENCE_MAX;
 use super::settings::{AzureCredential, AzureSettings, GoogleSettings, S3Settings};
-use super::transport::{Answers, Transport};
+use super::transport::{Answers, Line, Transport};
 use super::{ObjectSettings, Service};
 use crate::StoreErrorKind;
 
@@ -12,7 +13,7 @@ use crate::StoreErrorKind;
 #[derive(Debug)]
 pub(super) struct Connection {
     operator: Operator,
-    client: reqwest::Client,
+    pub(super) line: Line,
     puts: Puts,
 }
 
@@ -51,13 +52,13 @@ impl Connection {
             Service::Google(_) => Puts::Whole,
             Service::S3(_) | Service::Azure(_) => Puts::InParts,
         };
-        Ok(Self { operator, client, puts })
+        Ok(Self { operator, line: Line { client, silence_max: SILENCE_MAX }, puts })
     }
 
     /// A request, which has its own memory of what the service answered.
     pub(super) fn request(&self) -> Request {
         let answers = Answers::default();
-        let transport = Transport::new(self.client.clone(), answers.clone(), self.puts);
+        let transport = Transport::new(self.line.clone(), answers.clone(), self.puts);
         let context =
             self.operator.base_context().with_http_transport(HttpTransporter::new(transport));
         let operator = self.operator.clone().with_context(context);

@@ -11,24 +11,27 @@ use tokio::time::{Instant, timeout_at};
 /// from something slow say at once that they will not; a router that lost a connection says nothing.
 pub(super) const SILENCE_MAX: Duration = Duration::from_mins(1);
 
-/// No byte moved for [`SILENCE_MAX`].
+/// No byte moved for so long.
 #[derive(Debug, thiserror::Error)]
-#[error("no byte came or went for {} seconds", SILENCE_MAX.as_secs())]
-pub(super) struct Stalled;
+#[error("no byte came or went for {} seconds", _0.as_secs_f64())]
+pub(super) struct Stalled(Duration);
 
 /// When a byte of one request last moved; clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Progress(Arc<Mutex<Instant>>);
+pub(super) struct Progress {
+    last: Arc<Mutex<Instant>>,
+    silence_max: Duration,
+}
 
 impl Progress {
-    /// That of a request that begins now.
-    pub(super) fn begin() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
+    /// That of a request that begins now, and may be silent for so long.
+    pub(super) fn begin(silence_max: Duration) -> Self {
+        Self { last: Arc::new(Mutex::new(Instant::now())), silence_max }
     }
 
     /// A byte moves.
     pub(super) fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// `work`, unless for too long nothing moves.
@@ -43,13 +46,13 @@ impl Progress {
                 Ok(done) => return Ok(done),
                 // Something moved while it was waited for.
                 Err(_) if self.deadline() > deadline => {}
-                Err(_) => return Err(Stalled),
+                Err(_) => return Err(Stalled(self.silence_max)),
             }
         }
     }
 
     fn deadline(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) + SILENCE_MAX
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) + self.silence_max
     }
 }
 
@@ -60,7 +63,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_moves_now_and_then_is_waited_for_however_long_it_takes() {
-        let progress = Progress::begin();
+        let progress = Progress::begin(SILENCE_MAX);
         let slow = async {
             for _ in 0..10 {
                 sleep(SILENCE_MAX / 2).await;
@@ -73,7 +76,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_move_is_given_up() {
-        let progress = Progress::begin();
+        let progress = Progress::begin(SILENCE_MAX);
         let dead = sleep(SILENCE_MAX + Duration::from_secs(1));
         assert!(progress.unless_stalled(dead).await.is_err());
     }

@@ -74,16 +74,24 @@ impl Answers {
     }
 }
 
+/// What the calls of all requests share.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) client: reqwest::Client,
+    /// How long nothing may move.
+    pub(super) silence_max: Duration,
+}
+
 /// Makes the calls of one request.
 pub(super) struct Transport {
-    client: reqwest::Client,
+    line: Line,
     answers: Answers,
     puts: Puts,
 }
 
 impl Transport {
-    pub(super) fn new(client: reqwest::Client, answers: Answers, puts: Puts) -> Self {
-        Self { client, answers, puts }
+    pub(super) fn new(line: Line, answers: Answers, puts: Puts) -> Self {
+        Self { line, answers, puts }
     }
 }
 
@@ -92,7 +100,7 @@ impl HttpTransport for Transport {
         self.answers.none_yet();
         let address = request.uri().clone();
         let is_head = request.method() == Method::HEAD;
-        let progress = Progress::begin();
+        let progress = Progress::begin(self.line.silence_max);
         let call = self.call(request, &progress)?;
         let answer = match progress.unless_stalled(call.send()).await {
             Ok(answer) => answer.map_err(|error| unanswered("cannot reach the service", error))?,
@@ -111,7 +119,7 @@ impl HttpTransport for Transport {
         *response.version_mut() = answer.version();
         *response.headers_mut() = answer.headers().clone();
         response.extensions_mut().insert(address);
-        let body = AnswerBody(Mutex::new(Box::pin(chunks(answer))));
+        let body = AnswerBody(Mutex::new(Box::pin(chunks(answer, self.line.clone()))));
         Ok(response.map(|()| HttpBody::new(body, bytes)))
     }
 }
@@ -128,7 +136,7 @@ impl Transport {
         if self.puts == Puts::Whole && address.path().starts_with(GOOGLE_UPLOADS) {
             only_where_none(&mut address)?;
         }
-        let call = self.client.request(parts.method, address).headers(parts.headers);
+        let call = self.line.client.request(parts.method, address).headers(parts.headers);
         if body.is_empty() {
             return Ok(call);
         }
@@ -153,18 +161,24 @@ fn only_where_none(address: &mut reqwest::Url) -> opendal::Result<()> {
 }
 
 /// The pieces of an answer, as they come.
-fn chunks(answer: reqwest::Response) -> impl Stream<Item = opendal::Result<Buffer>> + Send {
-    unfold(Some(answer), async |answer| {
-        let mut answer = answer?;
+fn chunks(
+    answer: reqwest::Response,
+    line: Line,
+) -> impl Stream<Item = opendal::Result<Buffer>> + Send {
+    unfold(Some((answer, line)), async |rest| {
+        let (mut answer, line) = rest?;
         loop {
-            let chunk = match Progress::begin().unless_stalled(answer.chunk()).await {
+            let progress = Progress::begin(line.silence_max);
+            let chunk = match progress.unless_stalled(answer.chunk()).await {
                 Ok(chunk) => chunk.map_err(|error| unanswered("the answer was cut off", error)),
                 Err(stalled) => Err(stalled_error(stalled)),
             };
             match chunk {
                 // An empty one would be taken for the end.
                 Ok(Some(bytes)) if bytes.is_empty() => {}
-                Ok(Some(bytes)) => return Some((Ok(Buffer::from(bytes)), Some(answer))),
+                Ok(Some(bytes)) => {
+                    return Some((Ok(Buffer::from(bytes)), Some((answer, line))));
+                }
                 Ok(None) => return None,
                 Err(error) => return Some((Err(error), None)),
             }

@@ -34,6 +34,7 @@ pub(super) struct State {
     pub(super) bytes_until_cut: Option<u64>,
     pub(super) traps: Vec<Trap>,
     pub(super) caught: u32,
+    pub(super) cuts: u32,
     pub(super) connections_made: u64,
     /// By way.
     pub(super) bytes: [u64; 2],
@@ -90,7 +91,7 @@ impl Line {
 
     /// Refuses connections and closes those that are there. Does not wait until nobody listens.
     pub(super) fn cut(&self) {
-        self.change(|state| state.refuses = true);
+        self.change(|state| (state.refuses, state.cuts) = (true, state.cuts + 1));
         self.end_all(Ending::Close);
         // Wakes whoever listens.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
