@@ -7,6 +7,7 @@ use crate::commands::{
 use crate::times::{Age, Moment, Since};
 use clap::{Args, Parser, Subcommand};
 use icecore_format::snapshot::Tag;
+use icecore_store::Bandwidth;
 use jiff::SignedDuration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -50,6 +51,14 @@ pub(crate) struct GlobalArguments {
     /// Keep no copies of repository metadata
     #[arg(long, global = true)]
     pub(crate) no_cache: bool,
+    /// Send no more than this to storage in a second, such as 10MB or 512KiB
+    #[arg(long, global = true, value_name = "RATE", value_parser = parse_rate)]
+    #[arg(env = "ICECORE_LIMIT_UPLOAD", hide_env_values = true)]
+    pub(crate) limit_upload: Option<u64>,
+    /// Take no more than this from storage in a second
+    #[arg(long, global = true, value_name = "RATE", value_parser = parse_rate)]
+    #[arg(env = "ICECORE_LIMIT_DOWNLOAD", hide_env_values = true)]
+    pub(crate) limit_download: Option<u64>,
     /// Print JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -127,8 +136,15 @@ pub(crate) fn parse_interval(text: &str) -> Result<Duration, String> {
 
 /// Reads a size such as `8MiB`.
 pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 4] =
-        [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+    const UNITS: [(&str, u64); 7] = [
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("kB", 1_000),
+        ("B", 1),
+    ];
     let expected = || "expected a size such as 512KiB or 8MiB".to_owned();
     let (digits, unit) = UNITS
         .into_iter()
@@ -136,6 +152,14 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
         .unwrap_or((text, 1));
     let number: u64 = digits.trim().parse().map_err(|_| expected())?;
     number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(expected)
+}
+
+/// Reads bytes a second such as `10MB`, or `10MB/s`.
+pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
+    let expected =
+        || "expected bytes a second such as 512KiB or 10MB, and at least 1KiB".to_owned();
+    let bytes = parse_bytes(text.strip_suffix("/s").unwrap_or(text)).map_err(|_| expected())?;
+    Some(bytes).filter(|bytes| *bytes >= Bandwidth::BYTES_PER_SECOND_MIN).ok_or_else(expected)
 }
 
 /// Reads a duration such as `30d`.
@@ -151,4 +175,21 @@ pub(crate) fn parse_since(text: &str) -> Result<Since, String> {
 /// Reads a moment.
 pub(crate) fn parse_moment(text: &str) -> Result<Moment, String> {
     text.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_rates_have_decimal_and_binary_units() {
+        for (text, bytes) in [("8MiB", 8 << 20), ("10MB", 10_000_000), ("2 kB", 2_000), ("1", 1)] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        assert_eq!(parse_rate("512KiB/s"), Ok(512 << 10));
+        assert_eq!(parse_rate("10MB"), Ok(10_000_000));
+        for odd in ["0", "1000B", "10Mbit", "fast", "-1MB", "99999999999GiB", "/s"] {
+            assert!(parse_rate(odd).is_err(), "{odd}");
+        }
+    }
 }

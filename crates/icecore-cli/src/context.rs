@@ -13,24 +13,28 @@ use icecore::layout::ObjectRole;
 use icecore::local::LocalState;
 use icecore::repository::OpenError;
 use icecore::{Environment, Monitor, Repository};
-use icecore_store::{Store, StoreError, StoreErrorKind};
+use icecore_store::{Bandwidth, Store, StoreError, StoreErrorKind};
+use std::sync::Arc;
 
 /// What every command is given.
 pub(crate) struct Context {
     pub(crate) global: GlobalArguments,
     pub(crate) output: Output,
     interrupt: Interrupt,
+    /// What all stores of this process share.
+    bandwidth: Bandwidth,
 }
 
 impl Context {
     pub(crate) fn new(global: GlobalArguments, output: Output, interrupt: Interrupt) -> Self {
-        Self { global, output, interrupt }
+        let bandwidth = Bandwidth::new(global.limit_upload, global.limit_download);
+        Self { global, output, interrupt, bandwidth }
     }
 
     /// Opens the repository, and warns of what is wrong with its ledger.
     pub(crate) async fn open(&self) -> Result<Repository, CommandError> {
         let location = self.location()?;
-        let store = match location.open(self.output.meter()) {
+        let store = match self.open_store(&location) {
             Ok(store) => store,
             Err(error) if error.kind() == StoreErrorKind::NotFound => {
                 let place = error.place().to_owned();
@@ -51,6 +55,16 @@ impl Context {
             self.output.warn(&alarm.to_string(), Some(&hint));
         }
         Ok(repository)
+    }
+
+    /// The store at a place, counted and limited as this process is.
+    pub(crate) fn open_store(&self, location: &Location) -> Result<Arc<dyn Store>, StoreError> {
+        location.open(self.output.meter(), &self.bandwidth)
+    }
+
+    /// The same, made if it can be.
+    pub(crate) fn create_store(&self, location: &Location) -> Result<Arc<dyn Store>, StoreError> {
+        location.create(self.output.meter(), &self.bandwidth)
     }
 
     /// Where the repository is.

@@ -8,7 +8,7 @@ mod sftp;
 #[cfg(feature = "object-storage")]
 mod url;
 
-use icecore_store::{LocalStore, Meter, MeteredStore, Store, StoreError};
+use icecore_store::{Bandwidth, LocalStore, Meter, MeteredStore, Store, StoreError};
 #[cfg(feature = "object-storage")]
 use icecore_store::{ObjectSettings, ObjectStore, RetryingStore, SftpSettings, SftpStore};
 use std::ffi::OsStr;
@@ -64,25 +64,43 @@ impl Location {
         Ok(Self::Directory(path.into()))
     }
 
-    /// The store that is there, whose requests `meter` counts.
-    pub(crate) fn open(&self, meter: &Meter) -> Result<Arc<dyn Store>, StoreError> {
+    /// The store that is there, whose requests `meter` counts and `bandwidth` limits.
+    pub(crate) fn open(
+        &self,
+        meter: &Meter,
+        bandwidth: &Bandwidth,
+    ) -> Result<Arc<dyn Store>, StoreError> {
         match self {
-            Self::Directory(path) => Ok(metered(LocalStore::open(path)?, meter)),
+            Self::Directory(path) => {
+                let store = LocalStore::open(path)?.with_bandwidth(bandwidth.clone());
+                Ok(metered(store, meter))
+            }
             #[cfg(feature = "object-storage")]
-            Self::Object(settings) => Ok(patient(ObjectStore::open(settings)?, meter)),
+            Self::Object(settings) => {
+                let store = ObjectStore::open(settings)?.with_bandwidth(bandwidth.clone());
+                Ok(patient(store, meter))
+            }
             #[cfg(feature = "object-storage")]
-            Self::Sftp(settings) => Ok(patient(SftpStore::open((**settings).clone()), meter)),
+            Self::Sftp(settings) => {
+                let store = SftpStore::open((**settings).clone());
+                Ok(patient(store.with_bandwidth(bandwidth.clone()), meter))
+            }
         }
     }
 
     /// A store there, made if it can be: a directory is, a bucket has to be there.
-    pub(crate) fn create(&self, meter: &Meter) -> Result<Arc<dyn Store>, StoreError> {
+    pub(crate) fn create(
+        &self,
+        meter: &Meter,
+        bandwidth: &Bandwidth,
+    ) -> Result<Arc<dyn Store>, StoreError> {
         match self {
-            Self::Directory(path) => Ok(metered(LocalStore::create(path)?, meter)),
+            Self::Directory(path) => {
+                let store = LocalStore::create(path)?.with_bandwidth(bandwidth.clone());
+                Ok(metered(store, meter))
+            }
             #[cfg(feature = "object-storage")]
-            Self::Object(settings) => Ok(patient(ObjectStore::open(settings)?, meter)),
-            #[cfg(feature = "object-storage")]
-            Self::Sftp(settings) => Ok(patient(SftpStore::open((**settings).clone()), meter)),
+            Self::Object(_) | Self::Sftp(_) => self.open(meter, bandwidth),
         }
     }
 }

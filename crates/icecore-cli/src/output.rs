@@ -15,6 +15,7 @@ use std::error::Error;
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Where to print; clones share it.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub(crate) struct Output(Arc<Shared>);
 struct Shared {
     json: bool,
     quiet: bool,
+    began: Instant,
     /// What was asked of storage, for summaries.
     meter: Meter,
     /// Whether standard output is for data alone.
@@ -83,6 +85,7 @@ impl Output {
         Self(Arc::new(Shared {
             json,
             quiet,
+            began: Instant::now(),
             meter: Meter::default(),
             only_data: AtomicBool::new(false),
             results: Mutex::new(results),
@@ -157,8 +160,20 @@ impl Output {
             })
             .collect();
         if !parts.is_empty() {
-            self.note(&format!("asked of storage: {}", parts.join(", ")));
+            let rates = self.rates();
+            self.note(&format!("asked of storage: {}{rates}", parts.join(", ")));
         }
+    }
+
+    /// How many bytes went each way in a second, over the whole run.
+    fn rates(&self) -> String {
+        let seconds = self.0.began.elapsed().as_secs_f64();
+        let (mut sent, mut taken) = (0, 0);
+        for (operation, asked) in self.0.meter.read() {
+            *(if operation.is_write() { &mut sent } else { &mut taken }) += asked.bytes;
+        }
+        let rate = |bytes: u64| table::bytes((bytes as f64 / seconds) as u64);
+        format!("; {}/s up, {}/s down in {}", rate(sent), rate(taken), table::duration(seconds))
     }
 
     /// Operations by what they are called, with how many there were and how many bytes went with them.

@@ -9,6 +9,8 @@
 //!
 //! Specified in docs/durability.md.
 
+#[cfg(any(feature = "local", feature = "object-storage", feature = "sftp"))]
+mod bandwidth;
 mod content;
 mod error;
 mod exclusive;
@@ -27,6 +29,8 @@ mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+#[cfg(any(feature = "local", feature = "object-storage", feature = "sftp"))]
+pub use bandwidth::Bandwidth;
 pub use content::Content;
 pub use error::{BoxError, Operation, StoreError, StoreErrorKind};
 pub use exclusive::{CONTENDERS, NotExclusive, prove_exclusive_by_race};

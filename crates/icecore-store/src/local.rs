@@ -29,7 +29,9 @@ use bytes::Bytes;
 
 use self::failure::Failure;
 use self::root::Root;
-use crate::{Content, ObjectInfo, ObjectName, Operation, Store, StoreError, StoreErrorKind};
+use crate::{
+    Bandwidth, Content, ObjectInfo, ObjectName, Operation, Store, StoreError, StoreErrorKind,
+};
 
 /// Objects as files below a directory. A clone is the same store.
 #[derive(Debug, Clone)]
@@ -70,6 +72,17 @@ impl LocalStore {
                 Err(failure.onto(|kind| StoreError::of_place(kind, operation, &*place)))
             }
         }
+    }
+
+    /// The same within these limits.
+    ///
+    /// # Panics
+    ///
+    /// If requests are on their way.
+    #[must_use]
+    pub fn with_bandwidth(mut self, bandwidth: Bandwidth) -> Self {
+        Arc::get_mut(&mut self.root).expect("there are no requests yet").bandwidth = bandwidth;
+        self
     }
 
     /// Runs `work` on a thread that may block.

@@ -37,7 +37,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use self::failure::Failure;
 use self::operator::{Connection, Request};
 use crate::name::check_prefix;
-use crate::{Content, ObjectInfo, ObjectName, Operation, Store, StoreError, StoreErrorKind};
+use crate::{
+    Bandwidth, Content, ObjectInfo, ObjectName, Operation, Store, StoreError, StoreErrorKind,
+};
 
 /// Requests that run at the same time. Enough to hide the way to the service, few enough for a
 /// home's router and for the memory that their bodies take.
@@ -66,6 +68,13 @@ impl ObjectStore {
     #[must_use]
     pub fn with_silence_max(mut self, silence_max: Duration) -> Self {
         self.connection.line.silence_max = silence_max;
+        self
+    }
+
+    /// The same within these limits.
+    #[must_use]
+    pub fn with_bandwidth(mut self, bandwidth: Bandwidth) -> Self {
+        self.connection.line.bandwidth = bandwidth;
         self
     }
 

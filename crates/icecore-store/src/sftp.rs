@@ -25,7 +25,9 @@ use tokio::sync::Semaphore;
 use self::connection::Connection;
 use self::failure::Failure;
 use crate::name::check_prefix;
-use crate::{Content, ObjectInfo, ObjectName, Operation, Store, StoreError, StoreErrorKind};
+use crate::{
+    Bandwidth, Content, ObjectInfo, ObjectName, Operation, Store, StoreError, StoreErrorKind,
+};
 
 /// Requests that run at the same time: each holds a file open, and servers allow some.
 const REQUESTS_MAX: usize = 16;
@@ -62,6 +64,7 @@ pub struct SftpStore {
     /// Directories that are there, as this process has seen.
     directories: Mutex<HashSet<String>>,
     requests: Semaphore,
+    bandwidth: Bandwidth,
     place: String,
 }
 
@@ -74,7 +77,14 @@ impl SftpStore {
             connection: tokio::sync::Mutex::default(),
             directories: Mutex::default(),
             requests: Semaphore::new(REQUESTS_MAX),
+            bandwidth: Bandwidth::default(),
         }
+    }
+
+    /// The same within these limits.
+    #[must_use]
+    pub fn with_bandwidth(self, bandwidth: Bandwidth) -> Self {
+        Self { bandwidth, ..self }
     }
 
     /// The connection; made if there is none.

@@ -36,13 +36,13 @@ struct Summary<'a> {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
     let location = context.location()?;
     // Before anybody thinks of a password for nothing, and before a directory is made.
-    if let Ok(store) = location.open(context.output.meter())
+    if let Ok(store) = context.open_store(&location)
         && has_config(&*store).await?
     {
         return Err(InitError::Exists { place: store.place() }.into());
     }
     let password = context.password(password::ask_twice).await?;
-    let store = location.create(context.output.meter())?;
+    let store = context.create_store(&location)?;
     let mut options = InitOptions::default();
     match arguments.cipher {
         None => {}

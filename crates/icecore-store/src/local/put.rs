@@ -12,6 +12,7 @@ use rustix::io::{Errno, writev};
 use super::failure::Failure;
 use super::publish::{NamedFile, Published, UnnamedFile};
 use super::root::{Root, is_object, sync_directory};
+use crate::bandwidth::Lane;
 use crate::{Content, ObjectName, StoreErrorKind};
 
 /// Most parts written by one system call: the least that Linux allows (`IOV_MAX`).
@@ -53,7 +54,7 @@ fn publish(
 ) -> Result<Published, Failure> {
     if root.unnamed_files.load(Relaxed) {
         if let Some(unfinished) = UnnamedFile::create(directory)? {
-            fill(&unfinished, content).map_err(Failure::preparing)?;
+            fill(&unfinished, content, &root.bandwidth.upload).map_err(Failure::preparing)?;
             if let Some(published) = unfinished.publish(directory, file)? {
                 return Ok(published);
             }
@@ -61,7 +62,7 @@ fn publish(
         root.unnamed_files.store(false, Relaxed);
     }
     let unfinished = NamedFile::create(root)?;
-    fill(&unfinished, content).map_err(Failure::preparing)?;
+    fill(&unfinished, content, &root.bandwidth.upload).map_err(Failure::preparing)?;
     unfinished.publish(root, directory, file)
 }
 
@@ -83,14 +84,19 @@ fn taken(directory: &OwnedFd, file: &str) -> Failure {
 }
 
 /// Writes all parts and makes them durable.
-fn fill(file: impl AsFd, content: &Content) -> Result<(), Errno> {
+fn fill(file: impl AsFd, content: &Content, upload: &Lane) -> Result<(), Errno> {
+    let piece_bytes = upload.piece_bytes();
     let mut slices: Vec<IoSlice<'_>> = content
         .parts()
         .iter()
         .filter(|part| !part.is_empty())
-        .map(|part| IoSlice::new(part))
+        .flat_map(|part| part.chunks(piece_bytes.unwrap_or(usize::MAX)))
+        .map(IoSlice::new)
         .collect();
-    for mut batch in slices.chunks_mut(PARTS_PER_WRITE_MAX) {
+    // Where there is a limit, one piece after the other.
+    let parts_per_write = piece_bytes.map_or(PARTS_PER_WRITE_MAX, |_| 1);
+    for mut batch in slices.chunks_mut(parts_per_write) {
+        upload.pass_blocking(batch.iter().map(|slice| slice.len()).sum());
         while !batch.is_empty() {
             match writev(&file, batch) {
                 Ok(0) => return Err(Errno::IO),

@@ -1,7 +1,7 @@
 //! Reading objects: never more than was asked for, never anything but a regular file.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 
 use super::failure::{Failure, errno_of};
 use super::root::Root;
+use crate::bandwidth::Lane;
 use crate::store::check_range;
 use crate::{ObjectName, StoreErrorKind};
 
@@ -18,7 +19,7 @@ pub(super) fn get(root: &Root, name: &ObjectName, bytes_max: u64) -> Result<Byte
         let reason = format!("it has {bytes} bytes, and at most {bytes_max} are accepted");
         return Err(Failure::new(StoreErrorKind::TooLarge, reason));
     }
-    read_exactly(file, bytes)
+    read_exactly(file, bytes, &root.bandwidth.download)
 }
 
 pub(super) fn get_range(
@@ -32,7 +33,7 @@ pub(super) fn get_range(
         Failure::new(kind, format!("bytes {start} to {end} of an object of {bytes} bytes"))
     })?;
     file.seek(SeekFrom::Start(range.start)).map_err(|error| Failure::finding(errno_of(&error)))?;
-    read_exactly(file, range.end - range.start)
+    read_exactly(file, range.end - range.start, &root.bandwidth.download)
 }
 
 /// Opens an object and tells its length in bytes.
@@ -49,18 +50,39 @@ fn open(root: &Root, name: &ObjectName) -> Result<(File, u64), Failure> {
     Ok((File::from(file), status.st_size as u64))
 }
 
-fn read_exactly(file: File, bytes: u64) -> Result<Bytes, Failure> {
+fn read_exactly(file: File, bytes: u64, download: &Lane) -> Result<Bytes, Failure> {
     let mut content = Vec::new();
     let capacity = usize::try_from(bytes).unwrap_or(usize::MAX);
     content
         .try_reserve_exact(capacity)
         .map_err(|error| Failure::new(StoreErrorKind::Transient, error))?;
-    file.take(bytes)
-        .read_to_end(&mut content)
-        .map_err(|error| Failure::finding(errno_of(&error)))?;
+    match download.piece_bytes() {
+        None => file.take(bytes).read_to_end(&mut content),
+        Some(piece_bytes) => read_in_pieces(&file, bytes, piece_bytes, &mut content, download),
+    }
+    .map_err(|error| Failure::finding(errno_of(&error)))?;
     if (content.len() as u64) < bytes {
         // Objects do not change, so something other than a store has shortened the file.
         return Err(Failure::new(StoreErrorKind::TooShort, "the file became shorter meanwhile"));
     }
     Ok(content.into())
+}
+
+/// Reads one piece after the other, as a limit lets them through.
+fn read_in_pieces(
+    file: &File,
+    bytes: u64,
+    piece_bytes: usize,
+    content: &mut Vec<u8>,
+    download: &Lane,
+) -> io::Result<usize> {
+    while (content.len() as u64) < bytes {
+        let wanted = (bytes - content.len() as u64).min(piece_bytes as u64);
+        let read = file.take(wanted).read_to_end(content)?;
+        if read == 0 {
+            break;
+        }
+        download.pass_blocking(read);
+    }
+    Ok(content.len())
 }

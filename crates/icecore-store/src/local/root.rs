@@ -16,7 +16,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fsync, mkdirat, openat, s
 use rustix::io::Errno;
 
 use super::failure::{Failure, errno_of};
-use crate::{ObjectName, StoreErrorKind};
+use crate::{Bandwidth, ObjectName, StoreErrorKind};
 
 const DIRECTORY_MODE: Mode = Mode::RWXU;
 
@@ -30,6 +30,7 @@ pub(super) struct Root {
     pub(super) unnamed_files: AtomicBool,
     /// Whether this file system has hard links, as far as is known.
     pub(super) hard_links: AtomicBool,
+    pub(super) bandwidth: Bandwidth,
 }
 
 impl Root {
@@ -44,6 +45,7 @@ impl Root {
             durable_directories: Mutex::default(),
             unnamed_files: AtomicBool::new(true),
             hard_links: AtomicBool::new(true),
+            bandwidth: Bandwidth::default(),
         })
     }
 

@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tempfile::TempDir;
 
 use super::LocalStore;
+use crate::bandwidth::tests::assert_keeps_to_limits;
 use crate::testing::conformance;
 use crate::{ObjectName, Store, prove_exclusive_by_race};
 
@@ -71,4 +72,11 @@ async fn this_file_system_has_files_without_a_name() {
     let (_directory, store) = store();
     store.put_new(&name("a"), vec![1].into()).await.unwrap();
     assert!(store.root.unnamed_files.load(Relaxed));
+}
+
+#[tokio::test]
+async fn a_limit_is_kept_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(directory.path()).unwrap();
+    assert_keeps_to_limits(|limits| Box::new(store.with_bandwidth(limits))).await;
 }

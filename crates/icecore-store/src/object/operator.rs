@@ -7,7 +7,7 @@ use super::progress::SILENCE_MAX;
 use super::settings::{AzureCredential, AzureSettings, GoogleSettings, S3Settings};
 use super::transport::{Answers, Line, Transport};
 use super::{ObjectSettings, Service};
-use crate::StoreErrorKind;
+use crate::{Bandwidth, StoreErrorKind};
 
 /// What all requests share.
 #[derive(Debug)]
@@ -52,7 +52,8 @@ impl Connection {
             Service::Google(_) => Puts::Whole,
             Service::S3(_) | Service::Azure(_) => Puts::InParts,
         };
-        Ok(Self { operator, line: Line { client, silence_max: SILENCE_MAX }, puts })
+        let line = Line { client, silence_max: SILENCE_MAX, bandwidth: Bandwidth::default() };
+        Ok(Self { operator, line, puts })
     }
 
     /// A request, which has its own memory of what the service answered.

@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,10 +19,13 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
+use tokio::time::{Sleep, sleep_until};
 
 use super::operator::Puts;
 use super::progress::{Progress, Stalled};
 use super::tls;
+use crate::Bandwidth;
+use crate::bandwidth::Lane;
 
 /// How much of a body is handed on at a time: so much has to move within the time for a stall.
 const FRAME_BYTES_MAX: usize = 64 << 10;
@@ -80,6 +84,7 @@ pub(super) struct Line {
     pub(super) client: reqwest::Client,
     /// How long nothing may move.
     pub(super) silence_max: Duration,
+    pub(super) bandwidth: Bandwidth,
 }
 
 /// Makes the calls of one request.
@@ -140,7 +145,13 @@ impl Transport {
         if body.is_empty() {
             return Ok(call);
         }
-        let body = RequestBody { rest: body, frame: Bytes::new(), progress: progress.clone() };
+        let body = RequestBody {
+            rest: body,
+            frame: Bytes::new(),
+            progress: progress.clone(),
+            upload: self.line.bandwidth.upload.clone(),
+            turn: None,
+        };
         Ok(call.body(reqwest::Body::wrap(body)))
     }
 }
@@ -177,6 +188,7 @@ fn chunks(
                 // An empty one would be taken for the end.
                 Ok(Some(bytes)) if bytes.is_empty() => {}
                 Ok(Some(bytes)) => {
+                    line.bandwidth.download.pass(bytes.len()).await;
                     return Some((Ok(Buffer::from(bytes)), Some((answer, line))));
                 }
                 Ok(None) => return None,
@@ -213,6 +225,9 @@ struct RequestBody {
     rest: Buffer,
     frame: Bytes,
     progress: Progress,
+    upload: Lane,
+    /// The end of the wait until the next part may go.
+    turn: Option<Pin<Box<Sleep>>>,
 }
 
 impl Body for RequestBody {
@@ -221,7 +236,7 @@ impl Body for RequestBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.progress.note();
         while self.frame.is_empty() {
@@ -230,7 +245,16 @@ impl Body for RequestBody {
                 None => return Poll::Ready(None),
             }
         }
-        let bytes = self.frame.len().min(FRAME_BYTES_MAX);
+        let bytes_max = self.upload.piece_bytes().unwrap_or(FRAME_BYTES_MAX);
+        let bytes = self.frame.len().min(bytes_max);
+        if self.turn.is_none() {
+            self.turn = self.upload.reserve(bytes).map(|through| Box::pin(sleep_until(through)));
+        }
+        if let Some(turn) = &mut self.turn {
+            ready!(turn.as_mut().poll(context));
+            self.turn = None;
+            self.progress.note();
+        }
         Poll::Ready(Some(Ok(Frame::data(self.frame.split_to(bytes)))))
     }
 
@@ -240,5 +264,61 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact((self.frame.len() + self.rest.len()) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::TryStreamExt as _;
+    use futures::future::join;
+    use std::future::poll_fn;
+    use tokio::time::Instant;
+
+    /// The lengths of the frames of a body of so many bytes.
+    async fn frames(bytes: usize, upload: Lane) -> Vec<usize> {
+        let rest = Buffer::from(vec![7; bytes]);
+        let progress = Progress::begin(Duration::from_secs(60));
+        let mut body = RequestBody { rest, frame: Bytes::new(), progress, upload, turn: None };
+        let mut frames = Vec::new();
+        while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            frames.push(frame.unwrap().into_data().unwrap().len());
+        }
+        frames
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_sent_goes_in_even_pieces_and_all_bodies_together_keep_to_the_limit() {
+        let upload = Bandwidth::new(Some(100_000), None).upload;
+        let began = Instant::now();
+        let (one, two) = join(frames(100_000, upload.clone()), frames(50_000, upload)).await;
+        assert_eq!((one, two), (vec![5_000; 20], vec![5_000; 10]));
+        assert_eq!(began.elapsed().as_millis(), 1_500);
+        let began = Instant::now();
+        assert_eq!(
+            frames(100_000, Lane::default()).await,
+            [FRAME_BYTES_MAX, 100_000 - FRAME_BYTES_MAX]
+        );
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_is_handed_on_no_faster_than_the_limit() {
+        let line = Line {
+            client: reqwest::Client::builder()
+                .tls_backend_preconfigured(tls::nobody().unwrap())
+                .build()
+                .unwrap(),
+            silence_max: Duration::from_secs(60),
+            bandwidth: Bandwidth::new(None, Some(100_000)),
+        };
+        let began = Instant::now();
+        let answer = || reqwest::Response::from(Response::new(vec![7; 100_000]));
+        let read = |line: Line| async move {
+            let pieces: Vec<Buffer> = chunks(answer(), line).try_collect().await.unwrap();
+            pieces.iter().map(Buffer::len).sum::<usize>()
+        };
+        assert_eq!(join(read(line.clone()), read(line)).await, (100_000, 100_000));
+        assert_eq!(began.elapsed().as_millis(), 2_000);
     }
 }

@@ -12,6 +12,7 @@ use tokio::io::AsyncSeekExt as _;
 use super::SftpStore;
 use super::connection::Connection;
 use super::failure::Failure;
+use crate::bandwidth::Lane;
 use crate::name::RESERVED_SEGMENT;
 use crate::store::check_range;
 use crate::{Content, ObjectInfo, ObjectName, StoreErrorKind};
@@ -35,7 +36,7 @@ impl SftpStore {
             return Err(taken);
         }
         let unfinished = self.path(&format!("{RESERVED_SEGMENT}/{:032x}", random()?));
-        let written = write(connection, &unfinished, &path, content).await;
+        let written = write(connection, &unfinished, &path, content, &self.bandwidth.upload).await;
         // What is left of a writer that was killed here harms nobody.
         drop(sftp.fs().remove_file(&unfinished).await);
         written
@@ -80,7 +81,7 @@ impl SftpStore {
             let reason = format!("it has {bytes} bytes, and at most {bytes_max} are accepted");
             return Err(Failure::new(StoreErrorKind::TooLarge, reason));
         }
-        read_exactly(file, 0..bytes).await
+        read_exactly(file, 0..bytes, &self.bandwidth.download).await
     }
 
     pub(super) async fn read_range(
@@ -94,7 +95,7 @@ impl SftpStore {
             let Range { start, end } = range;
             Failure::new(kind, format!("bytes {start} to {end} of an object of {bytes} bytes"))
         })?;
-        read_exactly(file, range.clone()).await
+        read_exactly(file, range.clone(), &self.bandwidth.download).await
     }
 
     pub(super) async fn list_files(
@@ -150,12 +151,18 @@ async fn write(
     unfinished: &str,
     path: &str,
     content: &Content,
+    upload: &Lane,
 ) -> Result<(), Failure> {
     let sftp = &connection.sftp;
     let mut file = sftp.options().write(true).create_new(true).open(unfinished).await?;
     for part in content.parts().iter().filter(|part| !part.is_empty()) {
-        if let Err(error) = file.write_all_zero_copy(&mut [part.clone()]).await {
-            return Err(not_written(connection, path, error).await);
+        let mut rest = part.clone();
+        while !rest.is_empty() {
+            let piece = rest.split_to(upload.piece_bytes().unwrap_or(usize::MAX).min(rest.len()));
+            upload.pass(piece.len()).await;
+            if let Err(error) = file.write_all_zero_copy(&mut [piece]).await {
+                return Err(not_written(connection, path, error).await);
+            }
         }
     }
     if let Err(error) = file.sync_all().await {
@@ -219,7 +226,7 @@ async fn open(connection: &Connection, path: &str) -> Result<(File, u64), Failur
     Ok((file, found.len().unwrap_or(0)))
 }
 
-async fn read_exactly(file: File, range: Range<u64>) -> Result<Bytes, Failure> {
+async fn read_exactly(file: File, range: Range<u64>, download: &Lane) -> Result<Bytes, Failure> {
     let mut file = pin!(file);
     let mut content = BytesMut::new();
     let mut position = range.start;
@@ -228,9 +235,11 @@ async fn read_exactly(file: File, range: Range<u64>) -> Result<Bytes, Failure> {
         let sought = file.seek(SeekFrom::Start(position)).await;
         sought.map_err(|error| Failure::new(StoreErrorKind::Transient, error))?;
         let wanted = u32::try_from(range.end - position).unwrap_or(u32::MAX);
+        let wanted = download.piece_bytes().map_or(wanted, |bytes| wanted.min(bytes as u32));
         match file.as_mut().get_mut().read(wanted, BytesMut::new()).await? {
             Some(bytes) if !bytes.is_empty() && bytes.len() as u64 <= range.end - position => {
                 position += bytes.len() as u64;
+                download.pass(bytes.len()).await;
                 content.extend_from_slice(&bytes);
             }
             _ => {

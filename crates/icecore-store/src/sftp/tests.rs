@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use icecore_test_servers::SshServer;
 
 use super::{SftpSettings, SftpStore};
+use crate::bandwidth::tests::assert_keeps_to_limits;
 use crate::testing::conformance;
 use crate::{ObjectName, Store, StoreErrorKind, prove_exclusive_by_race};
 
@@ -27,6 +28,7 @@ async fn sftp_conforms() {
     prove_exclusive_by_race(&store, &name("exclusive/1")).await.unwrap();
     let left = std::fs::read_dir(server.files().join("of/shop/tmp")).unwrap().count();
     assert_eq!(left, 0, "unfinished files are left");
+    assert_keeps_to_limits(|limits| Box::new(store.with_bandwidth(limits))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use icecore_test_servers::{CarelessS3Server, S3Server};
 
 use super::{assert_conforms, name, store};
+use crate::bandwidth::tests::assert_keeps_to_limits;
 use crate::{
     AccessKey, NotExclusive, RetryingStore, S3Settings, Service, Store, StoreErrorKind,
     prove_exclusive_by_race,
@@ -26,6 +27,8 @@ async fn s3_conforms() {
     let Some(server) = S3Server::start() else { return };
     server.create_bucket("backups");
     assert_conforms(service(server.endpoint(), "backups", "test", "test")).await;
+    let limited = store(service(server.endpoint(), "backups", "test", "test"), "limited");
+    assert_keeps_to_limits(|limits| Box::new(limited.with_bandwidth(limits))).await;
 
     let nowhere = store(service(server.endpoint(), "nowhere", "test", "test"), "");
     let error = nowhere.get(&name("config"), 10).await.unwrap_err();
