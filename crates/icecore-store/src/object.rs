@@ -13,6 +13,7 @@
 mod failure;
 mod listing;
 mod operator;
+mod pacing;
 mod progress;
 mod put;
 mod read;

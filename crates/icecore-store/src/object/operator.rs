@@ -3,6 +3,7 @@
 use opendal::{HttpTransporter, Operator, services};
 
 use super::failure::Failure;
+use super::pacing::{CALLS_MAX, Pace};
 use super::progress::SILENCE_MAX;
 use super::settings::{AzureCredential, AzureSettings, GoogleSettings, S3Settings};
 use super::transport::{Answers, Line, Transport};
@@ -52,7 +53,12 @@ impl Connection {
             Service::Google(_) => Puts::Whole,
             Service::S3(_) | Service::Azure(_) => Puts::InParts,
         };
-        let line = Line { client, silence_max: SILENCE_MAX, bandwidth: Bandwidth::default() };
+        let line = Line {
+            client,
+            silence_max: SILENCE_MAX,
+            bandwidth: Bandwidth::default(),
+            pace: Pace::new(CALLS_MAX),
+        };
         Ok(Self { operator, line, puts })
     }
 

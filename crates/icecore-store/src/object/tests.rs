@@ -1,5 +1,6 @@
 mod answers;
 mod azure;
+mod busy;
 mod google;
 mod s3;
 

@@ -22,6 +22,7 @@ use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
 use tokio::time::{Sleep, sleep_until};
 
 use super::operator::Puts;
+use super::pacing::{Pace, Told, Turn};
 use super::progress::{Progress, Stalled};
 use super::tls;
 use crate::Bandwidth;
@@ -85,6 +86,7 @@ pub(super) struct Line {
     /// How long nothing may move.
     pub(super) silence_max: Duration,
     pub(super) bandwidth: Bandwidth,
+    pub(super) pace: Pace,
 }
 
 /// Makes the calls of one request.
@@ -105,13 +107,18 @@ impl HttpTransport for Transport {
         self.answers.none_yet();
         let address = request.uri().clone();
         let is_head = request.method() == Method::HEAD;
+        let turn = self.line.pace.turn().await;
         let progress = Progress::begin(self.line.silence_max);
         let call = self.call(request, &progress)?;
         let answer = match progress.unless_stalled(call.send()).await {
             Ok(answer) => answer.map_err(|error| unanswered("cannot reach the service", error))?,
-            Err(stalled) => return Err(stalled_error(stalled)),
+            Err(stalled) => {
+                turn.note(Told::SlowDown);
+                return Err(stalled_error(stalled));
+            }
         };
         self.answers.note(answer.status());
+        turn.note(told(answer.status()));
 
         let bytes = match answer.headers().get(CONTENT_LENGTH) {
             // That of what was not sent, or of what was packed.
@@ -124,7 +131,7 @@ impl HttpTransport for Transport {
         *response.version_mut() = answer.version();
         *response.headers_mut() = answer.headers().clone();
         response.extensions_mut().insert(address);
-        let body = AnswerBody(Mutex::new(Box::pin(chunks(answer, self.line.clone()))));
+        let body = AnswerBody(Mutex::new(Box::pin(chunks(answer, self.line.clone(), turn))));
         Ok(response.map(|()| HttpBody::new(body, bytes)))
     }
 }
@@ -171,25 +178,37 @@ fn only_where_none(address: &mut reqwest::Url) -> opendal::Result<()> {
     Ok(())
 }
 
-/// The pieces of an answer, as they come.
+/// What a status says of how much the service can take.
+fn told(status: StatusCode) -> Told {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Told::SlowDown,
+        _ => Told::Answer,
+    }
+}
+
+/// The pieces of an answer, as they come. It is the call's turn until the last of them.
 fn chunks(
     answer: reqwest::Response,
     line: Line,
+    turn: Turn,
 ) -> impl Stream<Item = opendal::Result<Buffer>> + Send {
-    unfold(Some((answer, line)), async |rest| {
-        let (mut answer, line) = rest?;
+    unfold(Some((answer, line, turn)), async |rest| {
+        let (mut answer, line, turn) = rest?;
         loop {
             let progress = Progress::begin(line.silence_max);
             let chunk = match progress.unless_stalled(answer.chunk()).await {
                 Ok(chunk) => chunk.map_err(|error| unanswered("the answer was cut off", error)),
-                Err(stalled) => Err(stalled_error(stalled)),
+                Err(stalled) => {
+                    turn.note(Told::SlowDown);
+                    Err(stalled_error(stalled))
+                }
             };
             match chunk {
                 // An empty one would be taken for the end.
                 Ok(Some(bytes)) if bytes.is_empty() => {}
                 Ok(Some(bytes)) => {
                     line.bandwidth.download.pass(bytes.len()).await;
-                    return Some((Ok(Buffer::from(bytes)), Some((answer, line))));
+                    return Some((Ok(Buffer::from(bytes)), Some((answer, line, turn))));
                 }
                 Ok(None) => return None,
                 Err(error) => return Some((Err(error), None)),
@@ -311,11 +330,13 @@ mod tests {
                 .unwrap(),
             silence_max: Duration::from_secs(60),
             bandwidth: Bandwidth::new(None, Some(100_000)),
+            pace: Pace::new(2),
         };
         let began = Instant::now();
         let answer = || reqwest::Response::from(Response::new(vec![7; 100_000]));
         let read = |line: Line| async move {
-            let pieces: Vec<Buffer> = chunks(answer(), line).try_collect().await.unwrap();
+            let turn = line.pace.turn().await;
+            let pieces: Vec<Buffer> = chunks(answer(), line, turn).try_collect().await.unwrap();
             pieces.iter().map(Buffer::len).sum::<usize>()
         };
         assert_eq!(join(read(line.clone()), read(line)).await, (100_000, 100_000));
