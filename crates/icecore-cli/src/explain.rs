@@ -218,7 +218,10 @@ fn explain_store(error: &StoreError) -> Explanation {
         StoreErrorKind::ReadOnly => {
             of(FAILED, "listing, restoring and checking work on read-only storage; backups do not")
         }
-        StoreErrorKind::Transient => of(FAILED, "try again"),
+        StoreErrorKind::Transient => of(
+            FAILED,
+            format!("try again; if it stays so, is {} reached from here?", error.place()),
+        ),
         StoreErrorKind::NotFound if error.operation() == Operation::Open => {
             of(NO_REPOSITORY, "make the bucket or container first: icecore makes none")
         }

@@ -109,7 +109,7 @@ fn storage() {
     insta::assert_snapshot!(told(store_error(StoreErrorKind::Transient)), @"
     error: cannot write packs/0f/1: the storage failed, perhaps only for the moment
       because: what the system says
-    hint: try again
+    hint: try again; if it stays so, is /srv/backup reached from here?
     exit code: 1
     ");
     insta::assert_snapshot!(told(store_error(StoreErrorKind::NotFound)), @"
@@ -197,7 +197,7 @@ fn reading() {
     error: cannot go on checking
       because: cannot write packs/0f/1: the storage failed, perhaps only for the moment
       because: what the system says
-    hint: try again
+    hint: try again; if it stays so, is /srv/backup reached from here?
     exit code: 1
     ");
 }
