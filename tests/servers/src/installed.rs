@@ -1,6 +1,6 @@
 //! Where servers are installed, and what is said where one is not.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A file of a server, below the directory where they are installed; `None` after saying that it is
 /// not there.
@@ -14,19 +14,24 @@ pub(crate) fn find_program(path: impl Into<PathBuf>) -> Option<PathBuf> {
     if file.exists() {
         return Some(file);
     }
-    missing(&file);
+    missing(&format!("{} is not there (scripts/test installs it)", file.display()));
     None
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
-fn missing(file: &Path) {
+/// Says what is missing, which is a failure where it has to be there.
+pub(crate) fn missing(what: &str) {
     #[expect(clippy::disallowed_methods, reason = "only this says whether a test may be skipped")]
     let is_ci = std::env::var_os("CI").is_some();
     let is_noted = || directory().is_some_and(|servers| servers.join("incomplete").exists());
     let is_required = is_ci && !is_noted();
-    let missing = format!("{} is not there (scripts/test installs it)", file.display());
-    assert!(!is_required, "{missing}");
-    eprintln!("skipped: {missing}");
+    assert!(!is_required, "{what}");
+    skip(what);
+}
+
+/// Says why a test is skipped.
+#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
+pub(crate) fn skip(reason: &str) {
+    eprintln!("skipped: {reason}");
 }
 
 fn directory() -> Option<PathBuf> {

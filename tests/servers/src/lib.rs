@@ -10,6 +10,7 @@
 
 mod azure;
 mod google;
+mod hosts;
 mod http;
 mod installed;
 mod port;
@@ -20,6 +21,7 @@ mod ssh;
 
 pub use azure::AzureServer;
 pub use google::GoogleServer;
+pub use hosts::Hosts;
 pub use proxy::{Ending, Proxy, Trap, Way};
 pub use s3::{CarelessS3Server, S3Server};
 pub use ssh::SshServer;

@@ -1,8 +1,10 @@
 //! Servers that speak S3: one that keeps to what it is asked, and one that does not.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
+use crate::hosts::{self, Hosts};
 use crate::process::Process;
 use crate::{http, installed};
 
@@ -21,6 +23,30 @@ impl S3Server {
             server.args(["-c", include_str!("s3_server.py"), &port.to_string()]);
             server
         })))
+    }
+
+    /// Starts one that hosts reach over their lines, with a bucket; `None` where it is not installed.
+    pub fn start_for(hosts: &Hosts, bucket: &str) -> Option<Self> {
+        let program = installed::find("python/bin/moto_server")?;
+        let namespace = hosts.server();
+        let runner = Hosts::runner(&namespace);
+        // Whoever is not in the namespace cannot ask it.
+        let ask = |port: u16, request: &str| {
+            let script = format!(
+                "exec 3<>/dev/tcp/127.0.0.1/{port} && printf '{request} HTTP/1.1\r\nHost: s3\r\n                 Content-Length: 0\r\nConnection: close\r\n\r\n' >&3 && head -n 1 <&3"
+            );
+            hosts::run(&[&runner[..], &["bash", "-c", &script]].concat()).unwrap_or_default()
+        };
+        let start = |port: u16, _: &Path| {
+            let mut server = Command::new(runner[0]);
+            server.args(&runner[1..]).arg(&program);
+            server.args(["-H", "0.0.0.0", "-p", &port.to_string()]);
+            server
+        };
+        let server = Process::start_with(start, |port| ask(port, "GET /").contains(" 200 "));
+        let made = ask(server.port(), &format!("PUT /{bucket}"));
+        assert!(made.contains(" 200 "), "{made}");
+        Some(Self(server))
     }
 
     /// Where it listens.

@@ -34,6 +34,8 @@ mod guides;
 mod interrupt;
 mod kill;
 #[cfg(feature = "object-storage")]
+mod network;
+#[cfg(feature = "object-storage")]
 mod object_storage;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -9,43 +9,48 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Command;
 
 /// A sandbox whose repository is in a bucket.
-struct Elsewhere {
-    sandbox: Sandbox,
-    url: String,
+pub(crate) struct Elsewhere {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) url: String,
     variables: Vec<(&'static str, String)>,
 }
 
 impl Elsewhere {
-    fn new<const N: usize>(url: &str, variables: [(&'static str, &str); N]) -> Self {
+    pub(crate) fn new<const N: usize>(url: &str, variables: [(&'static str, &str); N]) -> Self {
         let variables = variables.map(|(name, value)| (name, value.to_owned())).to_vec();
         Self { sandbox: Sandbox::without_repository(), url: url.to_owned(), variables }
     }
 
-    fn s3(server: &S3Server) -> Self {
+    pub(crate) fn s3(server: &S3Server) -> Self {
         server.create_bucket("backups");
         let url = format!("s3://backups/of/shop?endpoint={}", server.endpoint());
         Self::new(&url, [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
     }
 
-    fn command<'a>(&self, arguments: impl AsRef<[&'a str]>) -> Command {
+    pub(crate) fn command<'a>(&self, arguments: impl AsRef<[&'a str]>) -> Command {
         let mut command = self.sandbox.command(arguments);
-        command.env("ICECORE_REPOSITORY", &self.url);
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        self.tell(&mut command);
         command
     }
 
-    fn run<'a>(&self, arguments: impl AsRef<[&'a str]>) -> Outcome {
+    /// Tells a program where the repository is, and who asks.
+    pub(crate) fn tell(&self, command: &mut Command) {
+        command.env("ICECORE_REPOSITORY", &self.url);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+    }
+
+    pub(crate) fn run<'a>(&self, arguments: impl AsRef<[&'a str]>) -> Outcome {
         outcome_of(&mut self.command(arguments))
     }
 
     /// Backs up a shop of so many orders.
-    fn back_up(&self, orders: u64) {
+    pub(crate) fn back_up(&self, orders: u64) {
         let source = format!("ndjson:{}", self.sandbox.write_shop(orders));
         self.run(["backup", "events", &source, "--name", "shop"]).expect(0);
     }
 
     /// Restores the latest state of the shop, which has to have so many orders.
-    fn assert_restores(&self, orders: u64) {
+    pub(crate) fn assert_restores(&self, orders: u64) {
         let restore = ["restore", "latest", "--source", "shop", "--target", "-"];
         let restored = self.run(restore).expect(0);
         assert_eq!(restored.stdout, shop(orders));
