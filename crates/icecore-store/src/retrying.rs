@@ -1,7 +1,8 @@
 //! A store that asks again where another may only have failed for the moment.
 //!
 //! A put that is repeated can meet its own first try, and is then told that the name is taken. That
-//! is passed on: whoever puts reads what is there, and compares. A storage that answers nothing at
+//! is passed on: whoever puts reads what is there, and compares. One whose first try may have landed is
+//! open whatever a later try is told. A storage that answers nothing at
 //! all is given up for all requests together, so that a backup ends some minutes after its network.
 //!
 //! Specified in docs/object-storage.md, "What is asked again".
@@ -122,7 +123,17 @@ impl Patience {
 #[async_trait]
 impl Store for RetryingStore {
     async fn put_new(&self, name: &ObjectName, content: Content) -> Result<(), StoreError> {
-        self.until_answered(|| self.inner.put_new(name, content.clone())).await.0
+        match self.until_answered(|| self.inner.put_new(name, content.clone())).await {
+            // A refusal, which says nothing of the tries before.
+            (Err(error), true)
+                if error.kind() != StoreErrorKind::AlreadyExists && !error.outcome_unknown() =>
+            {
+                let (kind, operation) = (StoreErrorKind::Transient, error.operation());
+                let open = StoreError::of_object(kind, operation, name, error.place());
+                Err(open.with_source(error))
+            }
+            (result, _) => result,
+        }
     }
 
     async fn get(&self, name: &ObjectName, bytes_max: u64) -> Result<Bytes, StoreError> {
@@ -233,6 +244,17 @@ mod tests {
         faulty.add(Matcher::first(Operation::PutNew, ""), Effect::LoseAcknowledgement);
         let error = store.put_new(&name(), vec![1].into()).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::AlreadyExists);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_put_that_is_refused_after_a_try_that_may_have_landed_stays_open() {
+        let (faulty, recording, store) = stack();
+        faulty.add(Matcher::first(Operation::PutNew, ""), Effect::LoseAcknowledgement);
+        faulty.add(Matcher::first(Operation::PutNew, ""), Effect::Fail(StoreErrorKind::Denied));
+        let error = store.put_new(&name(), vec![1].into()).await.unwrap_err();
+        assert!(error.outcome_unknown(), "{error:?}");
+        assert_eq!(recording.total(), 2);
+        assert_eq!(store.get(&name(), 1).await.unwrap(), vec![1]);
     }
 
     #[tokio::test(start_paused = true)]
