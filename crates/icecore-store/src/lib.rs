@@ -28,6 +28,8 @@ mod sftp;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(feature = "object-storage")]
+mod webdav;
 
 #[cfg(any(feature = "local", feature = "object-storage", feature = "sftp"))]
 pub use bandwidth::Bandwidth;
@@ -49,3 +51,5 @@ pub use retrying::{Patience, RetryingStore};
 #[cfg(feature = "sftp")]
 pub use sftp::{SftpSettings, SftpStore};
 pub use store::{ObjectInfo, Store};
+#[cfg(feature = "object-storage")]
+pub use webdav::{WebDavCredential, WebDavSettings, WebDavStore};

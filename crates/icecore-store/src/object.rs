@@ -23,6 +23,9 @@ mod tests;
 mod tls;
 mod transport;
 
+pub(crate) use progress::{Progress, SILENCE_MAX};
+pub(crate) use transport::{client, request_body};
+
 pub use settings::{
     AccessKey, AzureCredential, AzureSettings, GoogleSettings, ObjectSettings, S3Settings, Secret,
     Service,

@@ -18,6 +18,7 @@ mod process;
 mod proxy;
 mod s3;
 mod ssh;
+mod webdav;
 
 pub use azure::AzureServer;
 pub use google::GoogleServer;
@@ -25,3 +26,4 @@ pub use hosts::Hosts;
 pub use proxy::{Ending, Proxy, Trap, Way};
 pub use s3::{CarelessS3Server, S3Server};
 pub use ssh::SshServer;
+pub use webdav::{RcloneWebDavServer, WebDavServer};

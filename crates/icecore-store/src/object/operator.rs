@@ -1,6 +1,7 @@
 //! The connection to a service, and one request on it.
 
 use opendal::{HttpTransporter, Operator, services};
+use reqwest::redirect::Policy;
 
 use super::failure::Failure;
 use super::pacing::{CALLS_MAX, Pace};
@@ -47,7 +48,7 @@ impl Connection {
         };
         let operator = operator.map_err(|error| Failure::of_settings(&error))?;
         let is_encrypted = endpoint.is_none_or(|endpoint| !endpoint.starts_with("http://"));
-        let client = super::transport::client(is_encrypted)
+        let client = super::transport::client(is_encrypted, Policy::default())
             .map_err(|error| Failure::new(StoreErrorKind::Permanent, error))?;
         let puts = match settings.service {
             Service::Google(_) => Puts::Whole,

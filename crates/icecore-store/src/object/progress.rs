@@ -9,33 +9,33 @@ use tokio::time::{Instant, timeout_at};
 
 /// How long nothing may move. Services answer within seconds, also those that restore an object
 /// from something slow say at once that they will not; a router that lost a connection says nothing.
-pub(super) const SILENCE_MAX: Duration = Duration::from_mins(1);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// No byte moved for so long.
 #[derive(Debug, thiserror::Error)]
 #[error("no byte came or went for {} seconds", _0.as_secs_f64())]
-pub(super) struct Stalled(Duration);
+pub(crate) struct Stalled(Duration);
 
 /// When a byte of one request last moved; clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     last: Arc<Mutex<Instant>>,
     silence_max: Duration,
 }
 
 impl Progress {
     /// That of a request that begins now, and may be silent for so long.
-    pub(super) fn begin(silence_max: Duration) -> Self {
+    pub(crate) fn begin(silence_max: Duration) -> Self {
         Self { last: Arc::new(Mutex::new(Instant::now())), silence_max }
     }
 
     /// A byte moves.
-    pub(super) fn note(&self) {
+    pub(crate) fn note(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// `work`, unless for too long nothing moves.
-    pub(super) async fn unless_stalled<T>(
+    pub(crate) async fn unless_stalled<T>(
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, Stalled> {

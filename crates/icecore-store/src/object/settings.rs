@@ -88,7 +88,7 @@ pub struct GoogleSettings {
 pub struct Secret(String);
 
 impl Secret {
-    pub(super) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -7,7 +7,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 /// Connections cannot be encrypted.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TlsError {
+pub(crate) enum TlsError {
     /// Nobody could be believed.
     #[error("this system has no certificates of authorities that it trusts")]
     NoRoots,

@@ -19,6 +19,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
+use reqwest::redirect::Policy;
 use tokio::time::{Sleep, sleep_until};
 
 use super::operator::Puts;
@@ -39,7 +40,7 @@ const CONNECTING_MAX: Duration = Duration::from_secs(30);
 
 /// A client could not be made.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ClientError {
+pub(crate) enum ClientError {
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
     #[error("cannot set up HTTP")]
@@ -47,8 +48,12 @@ pub(super) enum ClientError {
 }
 
 /// What connections are made with and kept in.
-pub(super) fn client(is_encrypted: bool) -> Result<reqwest::Client, ClientError> {
+pub(crate) fn client(
+    is_encrypted: bool,
+    redirects: Policy,
+) -> Result<reqwest::Client, ClientError> {
     let mut builder = reqwest::Client::builder()
+        .redirect(redirects)
         .user_agent(concat!("icecore/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECTING_MAX);
     // Reading the system's certificates takes longer than a request to a server nearby.
@@ -152,15 +157,19 @@ impl Transport {
         if body.is_empty() {
             return Ok(call);
         }
-        let body = RequestBody {
-            rest: body,
-            frame: Bytes::new(),
-            progress: progress.clone(),
-            upload: self.line.bandwidth.upload.clone(),
-            turn: None,
-        };
-        Ok(call.body(reqwest::Body::wrap(body)))
+        Ok(call.body(request_body(body, progress, &self.line.bandwidth.upload)))
     }
+}
+
+/// What is sent, part after part, each noted in `progress` and no faster than `upload` has it.
+pub(crate) fn request_body(content: Buffer, progress: &Progress, upload: &Lane) -> reqwest::Body {
+    reqwest::Body::wrap(RequestBody {
+        rest: content,
+        frame: Bytes::new(),
+        progress: progress.clone(),
+        upload: upload.clone(),
+        turn: None,
+    })
 }
 
 /// Makes an upload one that fails where there is an object.
