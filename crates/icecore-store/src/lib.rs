@@ -14,6 +14,8 @@ mod bandwidth;
 mod content;
 mod error;
 mod exclusive;
+#[cfg(feature = "single-writer")]
+mod lease;
 #[cfg(feature = "local")]
 mod local;
 mod memory;
@@ -25,6 +27,8 @@ mod object;
 mod retrying;
 #[cfg(feature = "sftp")]
 mod sftp;
+#[cfg(feature = "single-writer")]
+mod single_writer;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -36,6 +40,10 @@ pub use bandwidth::Bandwidth;
 pub use content::Content;
 pub use error::{BoxError, Operation, StoreError, StoreErrorKind};
 pub use exclusive::{CONTENDERS, NotExclusive, prove_exclusive_by_race};
+#[cfg(feature = "single-writer")]
+pub use lease::{
+    Lease, LeaseClock, LeaseError, LeaseHolder, LeaseLost, LeaseNews, LeaseTimes, time_since_boot,
+};
 #[cfg(feature = "local")]
 pub use local::LocalStore;
 pub use memory::MemoryStore;
@@ -50,6 +58,8 @@ pub use object::{
 pub use retrying::{Patience, RetryingStore};
 #[cfg(feature = "sftp")]
 pub use sftp::{SftpSettings, SftpStore};
+#[cfg(feature = "single-writer")]
+pub use single_writer::SingleWriterStore;
 pub use store::{ObjectInfo, Store};
 #[cfg(feature = "object-storage")]
 pub use webdav::{WebDavCredential, WebDavSettings, WebDavStore};
