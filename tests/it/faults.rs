@@ -8,7 +8,7 @@ use icecore::backup::{BackupError, BackupReport};
 use icecore::check::{CheckError, CheckOptions};
 use icecore::error::ReadError;
 use icecore::ledger::AppendError;
-use icecore::repository::OpenError;
+use icecore::repository::{ExclusiveError, OpenError};
 use icecore::restore::RestoreStep;
 use icecore::session::SessionError;
 use icecore::{Monitor, Repository, check};
@@ -494,7 +494,10 @@ async fn a_storage_that_overwrites_is_refused() {
     assert!(start.store.remove(&config));
     let error = start.host.back_up(&repository, lines(0..120)).await.unwrap_err();
     assert!(
-        matches!(error, BackupError::Session(SessionError::NotExclusive { .. })),
+        matches!(
+            error,
+            BackupError::Session(SessionError::Exclusive(ExclusiveError::NotExclusive { .. }))
+        ),
         "{}",
         chain(&error)
     );

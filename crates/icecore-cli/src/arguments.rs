@@ -36,7 +36,7 @@ pub(crate) struct GlobalArguments {
     #[arg(short, long, global = true, value_name = "PLACE")]
     #[arg(env = "ICECORE_REPOSITORY", hide_env_values = true)]
     #[arg(
-        help = "Where the repository is: a directory, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX, gs://BUCKET/PREFIX or sftp://HOST/PATH"
+        help = "Where the repository is: a directory, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX, gs://BUCKET/PREFIX, sftp://HOST/PATH or webdavs://HOST/PATH"
     )]
     pub(crate) repo: Option<OsString>,
     /// Read the password from a file; one line end after it is not part of it
@@ -59,6 +59,11 @@ pub(crate) struct GlobalArguments {
     #[arg(long, global = true, value_name = "RATE", value_parser = parse_rate)]
     #[arg(env = "ICECORE_LIMIT_DOWNLOAD", hide_env_values = true)]
     pub(crate) limit_download: Option<u64>,
+    /// Write to storage that keeps no two writers apart, one process at a time, by a lease in it
+    #[cfg(feature = "object-storage")]
+    #[arg(long, global = true, env = "ICECORE_SINGLE_WRITER", hide_env_values = true)]
+    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) single_writer: bool,
     /// Print JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,

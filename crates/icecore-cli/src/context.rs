@@ -9,6 +9,8 @@ use crate::location::Location;
 use crate::output::Output;
 use crate::password::{self, Password};
 use crate::progress::Watch;
+#[cfg(feature = "object-storage")]
+use crate::single_writer::SingleWriter;
 use icecore::layout::ObjectRole;
 use icecore::local::LocalState;
 use icecore::repository::OpenError;
@@ -23,18 +25,39 @@ pub(crate) struct Context {
     interrupt: Interrupt,
     /// What all stores of this process share.
     bandwidth: Bandwidth,
+    #[cfg(feature = "object-storage")]
+    single_writer: SingleWriter,
 }
 
 impl Context {
     pub(crate) fn new(global: GlobalArguments, output: Output, interrupt: Interrupt) -> Self {
         let bandwidth = Bandwidth::new(global.limit_upload, global.limit_download);
-        Self { global, output, interrupt, bandwidth }
+        Self {
+            global,
+            output,
+            interrupt,
+            bandwidth,
+            #[cfg(feature = "object-storage")]
+            single_writer: SingleWriter::default(),
+        }
     }
 
     /// Opens the repository, and warns of what is wrong with its ledger.
     pub(crate) async fn open(&self) -> Result<Repository, CommandError> {
+        self.open_for(Purpose::Reading).await
+    }
+
+    /// Opens the repository for a command of this name that writes.
+    pub(crate) async fn open_to_write(
+        &self,
+        command: &'static str,
+    ) -> Result<Repository, CommandError> {
+        self.open_for(Purpose::Writing(command)).await
+    }
+
+    async fn open_for(&self, purpose: Purpose) -> Result<Repository, CommandError> {
         let location = self.location()?;
-        let store = match self.open_store(&location) {
+        let impatient = match self.open_impatient(&location) {
             Ok(store) => store,
             Err(error) if error.kind() == StoreErrorKind::NotFound => {
                 let place = error.place().to_owned();
@@ -42,6 +65,7 @@ impl Context {
             }
             Err(error) => return Err(error.into()),
         };
+        let mut store = location.patient(impatient.clone());
         // Before anybody types a password for nothing.
         if password::Source::choose(&self.global).asks_a_person() && !has_config(&*store).await? {
             return Err(OpenError::NoRepository { place: store.place() }.into());
@@ -49,6 +73,9 @@ impl Context {
         let password = self.password(password::ask).await?;
         let environment = self.environment()?;
         let local = environment.local.clone();
+        if let Purpose::Writing(command) = purpose {
+            store = self.to_write(&location, impatient, command).await?;
+        }
         let repository = Repository::open(store, environment, &password).await?;
         for alarm in repository.alarms().await {
             let hint = explain::alarm_hint(&alarm, repository.config().repository, &local);
@@ -59,12 +86,45 @@ impl Context {
 
     /// The store at a place, counted and limited as this process is.
     pub(crate) fn open_store(&self, location: &Location) -> Result<Arc<dyn Store>, StoreError> {
-        location.open(self.output.meter(), &self.bandwidth)
+        Ok(location.patient(self.open_impatient(location)?))
     }
 
-    /// The same, made if it can be.
-    pub(crate) fn create_store(&self, location: &Location) -> Result<Arc<dyn Store>, StoreError> {
-        location.create(self.output.meter(), &self.bandwidth)
+    /// The same, without anything that repeats requests.
+    pub(crate) fn open_impatient(&self, location: &Location) -> Result<Arc<dyn Store>, StoreError> {
+        location.open_impatient(self.output.meter(), &self.bandwidth)
+    }
+
+    /// A store for a command of this name that writes: with `--single-writer`, one that does so only
+    /// while no other process does.
+    pub(crate) async fn to_write(
+        &self,
+        location: &Location,
+        store: Arc<dyn Store>,
+        command: &'static str,
+    ) -> Result<Arc<dyn Store>, CommandError> {
+        #[cfg(feature = "object-storage")]
+        if self.global.single_writer {
+            let lasting = location.patient(store.clone());
+            let guarded = self.single_writer.begin(store, lasting, command, &self.output).await?;
+            return Ok(location.patient(guarded));
+        }
+        let _reading_needs_no_name = command;
+        Ok(location.patient(store))
+    }
+
+    /// Waits until this process may not write any more, with the error that tells so: for ever, where it
+    /// needs nobody's leave.
+    pub(crate) async fn stopped_by_others(&self) -> CommandError {
+        #[cfg(feature = "object-storage")]
+        return self.single_writer.lost().await.into();
+        #[cfg(not(feature = "object-storage"))]
+        std::future::pending().await
+    }
+
+    /// Gives back what nobody else could have meanwhile. Called last of all, however the command ended.
+    pub(crate) async fn release(&self) {
+        #[cfg(feature = "object-storage")]
+        self.single_writer.end(&self.output).await;
     }
 
     /// Where the repository is.
@@ -101,6 +161,14 @@ impl Context {
     pub(crate) fn watch(&self, monitor: &Monitor) -> Watch {
         Watch::begin(&self.output, &self.interrupt, monitor)
     }
+}
+
+/// What a repository is opened for.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    Reading,
+    /// By the command of this name.
+    Writing(&'static str),
 }
 
 /// What the library is given, with this place for local state.

@@ -33,6 +33,12 @@ pub(crate) enum CommandError {
     Password(#[from] PasswordError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[cfg(feature = "object-storage")]
+    #[error(transparent)]
+    Lease(#[from] icecore_store::LeaseError),
+    #[cfg(feature = "object-storage")]
+    #[error(transparent)]
+    LeaseLost(#[from] icecore_store::LeaseLost),
     #[error(transparent)]
     Init(#[from] InitError),
     #[error(transparent)]

@@ -14,7 +14,7 @@ use icecore::error::ReadError;
 use icecore::follow::FollowError;
 use icecore::ledger::{Alarm, AppendError};
 use icecore::local::LocalState;
-use icecore::repository::{InitError, OpenError};
+use icecore::repository::{ExclusiveError, InitError, OpenError};
 use icecore::restore::{RestoreError, RestoreStep};
 use icecore::session::SessionError;
 use icecore::snapshots::FindError;
@@ -22,6 +22,8 @@ use icecore::source::{SourceError, SourceErrorKind};
 use icecore::tail::OpenError as TailError;
 use icecore::target::TargetErrorKind;
 use icecore_format::{DecodeError, RepositoryId};
+#[cfg(feature = "object-storage")]
+use icecore_store::LeaseError;
 use icecore_store::{Operation, StoreError, StoreErrorKind};
 
 /// It did not work, or damage was found.
@@ -64,6 +66,13 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::PostgresSettings(_) => Explanation { code: USAGE, hint: None },
         CommandError::Password(error) => explain_password(error),
         CommandError::Store(error) => explain_store(error),
+        #[cfg(feature = "object-storage")]
+        CommandError::Lease(error) => explain_lease(error),
+        #[cfg(feature = "object-storage")]
+        CommandError::LeaseLost(_) => of(
+            CONCURRENCY,
+            "what was acknowledged before counts, and nothing was written since; run it again",
+        ),
         CommandError::Init(error) => explain_init(error),
         CommandError::Open(error) => explain_open(error),
         CommandError::Find(error) => explain_find(error),
@@ -175,6 +184,7 @@ fn explain_follow(error: &FollowError) -> Explanation {
                 "if nothing follows it on {host} any more, or that is to stop, say --take-over"
             ),
         ),
+        FollowError::Open(TailError::Exclusive(error)) => explain_exclusive(error),
         FollowError::Open(TailError::NotAllowed(_)) => {
             of(FAILED, "a writer or an admin can: open the repository with the password of one")
         }
@@ -228,6 +238,17 @@ fn explain_store(error: &StoreError) -> Explanation {
         StoreErrorKind::NotFound | StoreErrorKind::TooShort | StoreErrorKind::TooLarge => {
             of(FAILED, "`icecore check` tells what is damaged")
         }
+        _ => silent(FAILED),
+    }
+}
+
+#[cfg(feature = "object-storage")]
+fn explain_lease(error: &LeaseError) -> Explanation {
+    match error {
+        LeaseError::Held { .. } => {
+            of(CONCURRENCY, "it lives: try again when it has ended, as nothing may write meanwhile")
+        }
+        LeaseError::Store(error) => explain_store(error),
         _ => silent(FAILED),
     }
 }
@@ -308,7 +329,7 @@ fn explain_session(error: &SessionError) -> Explanation {
         SessionError::Overtaken => {
             of(CONCURRENCY, "nothing was committed; try again, and it stores what was removed")
         }
-        SessionError::NotExclusive { .. } => not_exclusive(),
+        SessionError::Exclusive(error) => explain_exclusive(error),
         SessionError::NotAllowed(_) => of(FAILED, "open the repository with a writer's key"),
         SessionError::Read(error) => explain_read(error),
         SessionError::Write(error) => explain_store(error),
@@ -379,11 +400,20 @@ fn explain_demo(error: &crate::commands::demo::DemoError) -> Explanation {
     }
 }
 
+fn explain_exclusive(error: &ExclusiveError) -> Explanation {
+    match error {
+        ExclusiveError::NotExclusive { .. } => not_exclusive(),
+        ExclusiveError::Write(error) => explain_store(error),
+        _ => silent(FAILED),
+    }
+}
+
 fn not_exclusive() -> Explanation {
     of(
         FAILED,
-        "two backups at once could lose one of them there; use another storage, or a server with \
-         conditional puts",
+        "two backups at once could lose one of them there; use another storage or a server with \
+         conditional puts, or have only one process at a time write to it, with --single-writer \
+         (docs/object-storage.md)",
     )
 }
 

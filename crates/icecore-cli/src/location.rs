@@ -1,5 +1,5 @@
-//! Where a repository is: a directory, as `PATH` or `file:PATH`, or a place in object storage or on
-//! an SSH server, as a URL.
+//! Where a repository is: a directory, as `PATH` or `file:PATH`, or a place in object storage, on an
+//! SSH server or on a WebDAV server, as a URL.
 
 #[cfg(feature = "object-storage")]
 mod object;
@@ -7,10 +7,15 @@ mod object;
 mod sftp;
 #[cfg(feature = "object-storage")]
 mod url;
+#[cfg(feature = "object-storage")]
+mod webdav;
 
 use icecore_store::{Bandwidth, LocalStore, Meter, MeteredStore, Store, StoreError};
 #[cfg(feature = "object-storage")]
-use icecore_store::{ObjectSettings, ObjectStore, RetryingStore, SftpSettings, SftpStore};
+use icecore_store::{
+    ObjectSettings, ObjectStore, RetryingStore, SftpSettings, SftpStore, WebDavSettings,
+    WebDavStore,
+};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -24,18 +29,15 @@ pub(crate) enum Location {
     Object(Box<ObjectSettings>),
     #[cfg(feature = "object-storage")]
     Sftp(Box<SftpSettings>),
+    #[cfg(feature = "object-storage")]
+    WebDav(Box<WebDavSettings>),
 }
 
 /// What can be said, for messages.
 #[cfg(feature = "object-storage")]
-const PLACES: &str = "directories, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX, gs://BUCKET/PREFIX and sftp://HOST/PATH";
+const PLACES: &str = "directories, s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX, gs://BUCKET/PREFIX, sftp://HOST/PATH and webdavs://HOST/PATH";
 #[cfg(not(feature = "object-storage"))]
 const PLACES: &str = "directories, as this program was built without object storage";
-
-/// Why there is no repository there.
-const WEBDAV: &str = "there are no repositories on WebDAV, whose servers do not all keep two writers \
-                      of one name apart; mount it and give the directory, and `icecore init` tells \
-                      whether that does";
 
 impl Location {
     /// Reads a location; the error says what is wrong with it, and nothing of what it may contain.
@@ -49,7 +51,10 @@ impl Location {
             }
             #[cfg(feature = "object-storage")]
             Some(("sftp", _)) => return Ok(Self::Sftp(Box::new(sftp::parse(text)?))),
-            Some(("webdav" | "webdavs", _)) => return Err(WEBDAV.to_owned()),
+            #[cfg(feature = "object-storage")]
+            Some(("webdav" | "webdavs", _)) => {
+                return Ok(Self::WebDav(Box::new(webdav::parse(text, &variable)?)));
+            }
             Some((scheme, _)) => {
                 return Err(format!(
                     "there are no repositories on '{scheme}:', only in {PLACES} (for a directory \
@@ -64,8 +69,9 @@ impl Location {
         Ok(Self::Directory(path.into()))
     }
 
-    /// The store that is there, whose requests `meter` counts and `bandwidth` limits.
-    pub(crate) fn open(
+    /// The store that is there, whose requests `meter` counts and `bandwidth` limits, without anything that
+    /// repeats requests.
+    pub(crate) fn open_impatient(
         &self,
         meter: &Meter,
         bandwidth: &Bandwidth,
@@ -78,41 +84,43 @@ impl Location {
             #[cfg(feature = "object-storage")]
             Self::Object(settings) => {
                 let store = ObjectStore::open(settings)?.with_bandwidth(bandwidth.clone());
-                Ok(patient(store, meter))
+                Ok(metered(store, meter))
             }
             #[cfg(feature = "object-storage")]
             Self::Sftp(settings) => {
                 let store = SftpStore::open((**settings).clone());
-                Ok(patient(store.with_bandwidth(bandwidth.clone()), meter))
+                Ok(metered(store.with_bandwidth(bandwidth.clone()), meter))
+            }
+            #[cfg(feature = "object-storage")]
+            Self::WebDav(settings) => {
+                let store = WebDavStore::open(settings)?.with_bandwidth(bandwidth.clone());
+                Ok(metered(store, meter))
             }
         }
     }
 
-    /// A store there, made if it can be: a directory is, a bucket has to be there.
-    pub(crate) fn create(
-        &self,
-        meter: &Meter,
-        bandwidth: &Bandwidth,
-    ) -> Result<Arc<dyn Store>, StoreError> {
+    /// Makes the place if it can be made, for [`open_impatient`](Self::open_impatient): a directory is,
+    /// a bucket has to be there.
+    pub(crate) fn create(&self) -> Result<(), StoreError> {
+        if let Self::Directory(path) = self {
+            LocalStore::create(path)?;
+        }
+        Ok(())
+    }
+
+    /// A store that repeats what failed for the moment, where that can be. Each try of a request is
+    /// counted, since each is paid for.
+    pub(crate) fn patient(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
         match self {
-            Self::Directory(path) => {
-                let store = LocalStore::create(path)?.with_bandwidth(bandwidth.clone());
-                Ok(metered(store, meter))
-            }
+            Self::Directory(_) => store,
             #[cfg(feature = "object-storage")]
-            Self::Object(_) | Self::Sftp(_) => self.open(meter, bandwidth),
+            _ => Arc::new(RetryingStore::new(store)),
         }
     }
 }
 
 fn metered(store: impl Store + 'static, meter: &Meter) -> Arc<dyn Store> {
     Arc::new(MeteredStore::new(Arc::new(store), meter.clone()))
-}
-
-/// Repeats what failed for the moment. Each try of a request is counted, since each is paid for.
-#[cfg(feature = "object-storage")]
-fn patient(store: impl Store + 'static, meter: &Meter) -> Arc<dyn Store> {
-    Arc::new(RetryingStore::new(metered(store, meter)))
 }
 
 #[cfg(feature = "object-storage")]
@@ -155,8 +163,6 @@ mod tests {
         let error = Location::parse(OsStr::new("ftp://key:secret@host/bucket")).unwrap_err();
         assert!(error.contains("'ftp:'") && error.contains("directories"), "{error}");
         assert!(!error.contains("secret"), "{error}");
-        let error = Location::parse(OsStr::new("webdavs://key:secret@host/b")).unwrap_err();
-        assert!(error.contains("keep two writers") && !error.contains("secret"), "{error}");
         assert!(Location::parse(OsStr::new("")).is_err());
         assert!(Location::parse(OsStr::new("file:")).is_err());
     }

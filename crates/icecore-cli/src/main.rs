@@ -20,6 +20,9 @@ mod interrupt;
 mod output;
 mod progress;
 
+#[cfg(feature = "object-storage")]
+mod single_writer;
+
 mod snapshot_view;
 mod stream_list;
 mod table;
@@ -79,7 +82,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), CommandError> {
     let ended = tokio::select! {
         ended = commands::run(cli.command, &context) => ended,
         () = interrupt.nothing_to_wait_for() => Err(CommandError::Interrupted),
+        error = context.stopped_by_others() => Err(error),
     };
+    context.release().await;
     if context.global.verbose > 0 {
         context.output.note_requests();
     }

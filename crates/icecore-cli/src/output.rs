@@ -29,6 +29,8 @@ struct Shared {
     meter: Meter,
     /// Whether standard output is for data alone.
     only_data: AtomicBool,
+    /// Whether writers were kept apart by a lease, and not by the storage.
+    is_single_writer: AtomicBool,
     results: Mutex<Results>,
     /// What has to get out of the way of messages.
     bar: Mutex<Option<ProgressBar>>,
@@ -54,6 +56,8 @@ struct Message<'a, T> {
 struct Summed<T> {
     #[serde(flatten)]
     body: T,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    single_writer: bool,
     requests: BTreeMap<&'static str, Requests>,
 }
 
@@ -88,6 +92,7 @@ impl Output {
             began: Instant::now(),
             meter: Meter::default(),
             only_data: AtomicBool::new(false),
+            is_single_writer: AtomicBool::new(false),
             results: Mutex::new(results),
             bar: Mutex::default(),
         }))
@@ -142,7 +147,14 @@ impl Output {
     pub(crate) fn summary(&self, body: impl Serialize) {
         let requests =
             self.requests().map(|(name, count, bytes)| (name, Requests { count, bytes }));
-        self.message("summary", Summed { body, requests: requests.into() });
+        let single_writer = self.0.is_single_writer.load(Ordering::Relaxed);
+        self.message("summary", Summed { body, single_writer, requests: requests.into() });
+    }
+
+    /// Notes that writers are kept apart by a lease, and not by the storage: summaries say so.
+    #[cfg(feature = "object-storage")]
+    pub(crate) fn set_single_writer(&self) {
+        self.0.is_single_writer.store(true, Ordering::Relaxed);
     }
 
     /// Counts what is asked of the repository's storage.

@@ -137,6 +137,17 @@ impl Lease {
         if valid_until.is_some_and(|until| self.0.now() < until) { Ok(()) } else { Err(LeaseLost) }
     }
 
+    /// Waits until this process may not write any more.
+    pub async fn lost(&self) -> LeaseLost {
+        while self.check().is_ok() {
+            let until = self.0.state().valid_until.unwrap_or_default();
+            let left = until.saturating_sub(self.0.now());
+            // The time that is waited may stand still while the clock of the lease goes on.
+            sleep(left.min(self.0.times.renewal)).await;
+        }
+        LeaseLost
+    }
+
     /// Does `work` as long as this process may write.
     pub(crate) async fn while_valid<T>(
         &self,

@@ -12,7 +12,7 @@ pub use tally::{StreamTally, Tally, tally};
 
 use crate::error::ReadError;
 use crate::ledger::{AppendError, Appended, LoggedContent};
-use crate::repository::Repository;
+use crate::repository::{ExclusiveError, Repository};
 use icecore_format::Role;
 use icecore_format::ledger::EntryBody;
 use icecore_format::ledger::body::Drilled;
@@ -24,6 +24,9 @@ pub enum RecordError {
     /// The role of the key cannot add anything.
     #[error("a {} key cannot add to the ledger", .0.name())]
     NotAllowed(Role),
+    /// The storage is not to be written to.
+    #[error(transparent)]
+    Exclusive(#[from] ExclusiveError),
     /// The ledger did not take it.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -35,6 +38,7 @@ pub async fn record(repository: &Repository, drilled: &Drilled) -> Result<u64, R
     if role == Role::Reader {
         return Err(RecordError::NotAllowed(role));
     }
+    repository.prove_exclusive().await?;
     loop {
         let mut ledger = repository.ledger().await;
         let prefix = ledger.prefix(None).await?;

@@ -14,7 +14,7 @@ use crate::backup::{BackupError, BackupOptions, BackupReport};
 use crate::error::ReadError;
 use crate::ledger::AppendError;
 use crate::monitor::{Monitor, Stopped};
-use crate::repository::Repository;
+use crate::repository::{ExclusiveError, Repository};
 use crate::session::SessionError;
 use crate::source::{Source, SourceError, SourceErrorKind, Whole};
 use crate::tail::OpenError;
@@ -182,6 +182,7 @@ impl FollowError {
             )) => !error.is_damage(),
             Self::Open(
                 OpenError::Write(_)
+                | OpenError::Exclusive(ExclusiveError::Write(_))
                 | OpenError::Append(AppendError::Write(_) | AppendError::Unknown { .. }),
             )
             | Self::Backup(BackupError::Session(

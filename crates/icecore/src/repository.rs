@@ -1,8 +1,10 @@
 //! A repository: everything under one storage prefix, opened with one key.
 
+mod exclusive;
 mod init;
 mod open;
 
+pub use exclusive::ExclusiveError;
 pub use init::{InitError, InitOptions};
 pub use open::OpenError;
 

@@ -19,7 +19,7 @@ use crate::layout::ObjectRole;
 use crate::ledger::AppendError;
 use crate::local::SessionLease;
 use crate::monitor::{Counter, Monitor, Stopped};
-use crate::repository::Repository;
+use crate::repository::{ExclusiveError, Repository};
 use crate::storage::{self, Put};
 use icecore_format::block::Compression;
 use icecore_format::envelope::{self, EnvelopeKind};
@@ -90,14 +90,9 @@ pub enum SessionError {
     /// The role of the key cannot add anything.
     #[error("a {} key cannot add to a repository", .0.name())]
     NotAllowed(Role),
-    /// The storage took an object under a name that was taken.
-    #[error("the storage at {place} cannot keep writers apart: it took {object} a second time")]
-    NotExclusive {
-        /// Where.
-        place: String,
-        /// The object that was put again.
-        object: ObjectName,
-    },
+    /// The storage is not to be written to.
+    #[error(transparent)]
+    Exclusive(ExclusiveError),
     /// Something of the repository could not be read.
     #[error("cannot read what the repository holds already")]
     Read(#[from] ReadError),
@@ -119,6 +114,15 @@ pub enum SessionError {
     /// It was asked to stop.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl From<ExclusiveError> for SessionError {
+    fn from(error: ExclusiveError) -> Self {
+        match error {
+            ExclusiveError::Write(error) => Self::Write(error),
+            error @ ExclusiveError::NotExclusive { .. } => Self::Exclusive(error),
+        }
+    }
 }
 
 impl Session<'_> {

@@ -20,6 +20,10 @@ pub(crate) use reading::told;
 use report::Report;
 use std::time::Instant;
 
+/// The label of snapshots whose writer was kept apart from others by a lease, and not by the storage.
+#[cfg(feature = "object-storage")]
+const SINGLE_WRITER_TAG: &str = "single-writer";
+
 /// Back up a source as a new snapshot
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -74,8 +78,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
         locator.require_appended_file()?;
     }
     let source = locator.source(&arguments.store.source_options())?;
-    let options = options(&arguments, &locator).await?;
-    let repository = context.open().await?;
+    let options = options(&arguments, &locator, context).await?;
+    let repository = context.open_to_write("backup").await?;
 
     let monitor = Monitor::default();
     let backed_up = {
@@ -110,16 +114,23 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
 async fn options(
     arguments: &EventsArguments,
     locator: &Locator,
+    context: &Context,
 ) -> Result<BackupOptions, CommandError> {
     let too_far = || CommandError::Usage("--retain goes beyond the year 2262".to_owned());
     let retain_until = match arguments.retain {
         Some(age) => Some(age.after(SystemClock.now()).ok_or_else(too_far)?),
         None => None,
     };
+    let mut tags = arguments.tags.clone();
+    // What lasts as long as the snapshot.
+    #[cfg(feature = "object-storage")]
+    if context.global.single_writer {
+        tags.push(Tag { key: SINGLE_WRITER_TAG.to_owned(), value: None });
+    }
     let mut options = arguments.store.backup_options(locator).await?;
     options.request.trust_append = arguments.known.trust_append;
     Ok(BackupOptions {
-        tags: arguments.tags.clone(),
+        tags,
         description: arguments.description.clone(),
         retain_until,
         full: arguments.known.full,

@@ -104,7 +104,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     let live = live(&arguments)?;
     let (point, is_taken_for_utc) = arguments.point.point()?;
     let checks = arguments.checks.read()?;
-    let repository = context.open().await?;
+    let repository = context.open_to_write("drill").await?;
     let ledger = repository.state().await;
     let name = source_name(&arguments.source, &ledger);
     let states = if let Some(from) = &arguments.from {

@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
         flush_bytes: arguments.flush_size,
         take_over: arguments.take_over,
     };
-    let repository = context.open().await?;
+    let repository = context.open_to_write("follow").await?;
     let name = options.backup.name.clone().unwrap_or_else(|| source.default_name());
     let teller = Mutex::new(Teller {
         output: context.output.clone(),

@@ -42,7 +42,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         return Err(InitError::Exists { place: store.place() }.into());
     }
     let password = context.password(password::ask_twice).await?;
-    let store = context.create_store(&location)?;
+    location.create()?;
+    let store = context.open_impatient(&location)?;
+    let store = context.to_write(&location, store, "init").await?;
     let mut options = InitOptions::default();
     match arguments.cipher {
         None => {}

@@ -137,7 +137,7 @@ fn making_and_opening_a_repository() {
     insta::assert_snapshot!(told(InitError::NotExclusive { place: place.clone(), source }), @"
     error: the storage at /srv/backup cannot keep writers apart
       because: 16 of 16 writers of one name were told that they were the first
-    hint: two backups at once could lose one of them there; use another storage, or a server with conditional puts
+    hint: two backups at once could lose one of them there; use another storage or a server with conditional puts, or have only one process at a time write to it, with --single-writer (docs/object-storage.md)
     exit code: 1
     ");
     insta::assert_snapshot!(told(OpenError::NoRepository { place }), @"
@@ -261,10 +261,10 @@ fn sessions() {
     exit code: 1
     ");
     let not_exclusive =
-        SessionError::NotExclusive { place: "/srv/backup".to_owned(), object: object() };
-    insta::assert_snapshot!(told(session(not_exclusive)), @"
+        ExclusiveError::NotExclusive { place: "/srv/backup".to_owned(), object: object() };
+    insta::assert_snapshot!(told(session(SessionError::from(not_exclusive))), @"
     error: the storage at /srv/backup cannot keep writers apart: it took packs/0f/1 a second time
-    hint: two backups at once could lose one of them there; use another storage, or a server with conditional puts
+    hint: two backups at once could lose one of them there; use another storage or a server with conditional puts, or have only one process at a time write to it, with --single-writer (docs/object-storage.md)
     exit code: 1
     ");
     insta::assert_snapshot!(told(session(store_error(StoreErrorKind::NoSpace))), @"
@@ -468,4 +468,25 @@ fn alarms() {
     insta::assert_snapshot!(hint(Alarm::Replaced { number: 7 }), @"reading works, backups are refused. If you put an older copy of the repository there yourself, remove /home/me/.local/state/icecore/1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f to accept it; otherwise take the storage as tampered with");
     insta::assert_snapshot!(hint(Alarm::Damaged { number: 7 }), @"reading works, backups are refused. `icecore check --read-data` tells what can still be restored");
     insta::assert_snapshot!(hint(Alarm::Fork { number: 7 }), @"reading works, backups are refused. `icecore check --read-data` tells what can still be restored");
+}
+
+#[cfg(feature = "object-storage")]
+#[test]
+fn a_lease_that_another_has_or_that_was_lost() {
+    let holder = icecore_store::LeaseHolder {
+        host: "db-1".to_owned(),
+        process: "4711 (icecore follow)".to_owned(),
+        since: "2026-11-22T03:00:00Z".to_owned(),
+    };
+    let held = icecore_store::LeaseError::Held { place: "s3://shop".to_owned(), holder };
+    insta::assert_snapshot!(told(held), @"
+    error: process 4711 (icecore follow) on db-1, since 2026-11-22T03:00:00Z, writes to s3://shop as its single writer
+    hint: it lives: try again when it has ended, as nothing may write meanwhile
+    exit code: 11
+    ");
+    insta::assert_snapshot!(told(icecore_store::LeaseLost), @"
+    error: this process is not the single writer any more: its lease could not be renewed in time
+    hint: what was acknowledged before counts, and nothing was written since; run it again
+    exit code: 11
+    ");
 }

@@ -25,6 +25,8 @@ mod log;
 #[cfg(feature = "sqlite")]
 mod demo;
 
+#[cfg(feature = "object-storage")]
+mod elsewhere;
 mod exit_codes;
 mod follow;
 #[cfg(feature = "postgres")]
@@ -41,3 +43,5 @@ mod object_storage;
 mod postgres;
 mod printing;
 mod read_only;
+#[cfg(feature = "object-storage")]
+mod single_writer;

@@ -1,6 +1,6 @@
 //! The command behind a line that fails, and several hosts of which one is cut off.
 
-use crate::object_storage::Elsewhere;
+use crate::elsewhere::Elsewhere;
 use crate::support::shop;
 use icecore_test_servers::{Ending, Hosts, Proxy, S3Server, Trap, Way};
 use rustix::process::{Pid, Signal, kill_process};

@@ -1,61 +1,15 @@
 //! Repositories in object storage, with real servers.
 
-use crate::support::{Outcome, Sandbox, outcome_of, shop};
-use icecore_test_servers::{AzureServer, CarelessS3Server, GoogleServer, S3Server, SshServer};
+use crate::elsewhere::Elsewhere;
+use crate::support::shop;
+use icecore_test_servers::{
+    AzureServer, CarelessS3Server, GoogleServer, RcloneWebDavServer, S3Server, SshServer,
+    WebDavServer,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::Command;
-
-/// A sandbox whose repository is in a bucket.
-pub(crate) struct Elsewhere {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) url: String,
-    variables: Vec<(&'static str, String)>,
-}
-
-impl Elsewhere {
-    pub(crate) fn new<const N: usize>(url: &str, variables: [(&'static str, &str); N]) -> Self {
-        let variables = variables.map(|(name, value)| (name, value.to_owned())).to_vec();
-        Self { sandbox: Sandbox::without_repository(), url: url.to_owned(), variables }
-    }
-
-    pub(crate) fn s3(server: &S3Server) -> Self {
-        server.create_bucket("backups");
-        let url = format!("s3://backups/of/shop?endpoint={}", server.endpoint());
-        Self::new(&url, [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
-    }
-
-    pub(crate) fn command<'a>(&self, arguments: impl AsRef<[&'a str]>) -> Command {
-        let mut command = self.sandbox.command(arguments);
-        self.tell(&mut command);
-        command
-    }
-
-    /// Tells a program where the repository is, and who asks.
-    pub(crate) fn tell(&self, command: &mut Command) {
-        command.env("ICECORE_REPOSITORY", &self.url);
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-    }
-
-    pub(crate) fn run<'a>(&self, arguments: impl AsRef<[&'a str]>) -> Outcome {
-        outcome_of(&mut self.command(arguments))
-    }
-
-    /// Backs up a shop of so many orders.
-    pub(crate) fn back_up(&self, orders: u64) {
-        let source = format!("ndjson:{}", self.sandbox.write_shop(orders));
-        self.run(["backup", "events", &source, "--name", "shop"]).expect(0);
-    }
-
-    /// Restores the latest state of the shop, which has to have so many orders.
-    pub(crate) fn assert_restores(&self, orders: u64) {
-        let restore = ["restore", "latest", "--source", "shop", "--target", "-"];
-        let restored = self.run(restore).expect(0);
-        assert_eq!(restored.stdout, shop(orders));
-    }
-}
 
 #[test]
 fn a_repository_in_s3_takes_and_gives_back_what_one_on_a_disk_does() {
@@ -162,7 +116,7 @@ fn a_server_that_cannot_keep_writers_apart_gets_no_repository() {
         insta::assert_snapshot!(outcome.stderr, @"
         error: the storage at s3://backups cannot keep writers apart
           because: [SEVERAL] of 16 writers of one name were told that they were the first
-        hint: two backups at once could lose one of them there; use another storage, or a server with conditional puts
+        hint: two backups at once could lose one of them there; use another storage or a server with conditional puts, or have only one process at a time write to it, with --single-writer (docs/object-storage.md)
         ");
     });
 }
@@ -213,4 +167,39 @@ fn a_directory_of_an_ssh_server_takes_a_repository() {
     elsewhere.url = format!("{url}?config={}", strangers.display());
     let outcome = elsewhere.run(["snapshots"]).expect(1);
     assert!(outcome.stderr.contains("Host key verification failed"), "{outcome:?}");
+}
+
+#[test]
+fn webdav_takes_a_repository() {
+    let Some(server) = WebDavServer::start() else { return };
+    let who = [
+        ("ICECORE_WEBDAV_USER", WebDavServer::USER),
+        ("ICECORE_WEBDAV_PASSWORD", WebDavServer::PASSWORD),
+    ];
+    let elsewhere = Elsewhere::new(&format!("webdav://{}/of/shop", server.host()), who);
+    let outcome = elsewhere.run(["snapshots"]).expect(10);
+    assert!(outcome.stderr.contains("there is no repository at webdav://"), "{outcome:?}");
+    elsewhere.run(["init"]).expect(0);
+    elsewhere.back_up(3);
+    elsewhere.back_up(5);
+    elsewhere.assert_restores(5);
+    let checked = elsewhere.run(["check", "--read-data"]).expect(0);
+    assert!(checked.stdout.contains("checked 2 snapshots"), "{checked:?}");
+    assert!(!checked.stdout.contains("no object of ours"), "{checked:?}");
+    let stranger = Elsewhere::new(&elsewhere.url, []);
+    let outcome = stranger.run(["snapshots"]).expect(1);
+    assert!(outcome.stderr.contains("401 Unauthorized"), "{outcome:?}");
+}
+
+#[test]
+fn the_webdav_of_rclone_takes_a_repository() {
+    let Some(server) = RcloneWebDavServer::start() else { return };
+    let elsewhere = Elsewhere::new(&format!("webdav://{}", server.host()), []);
+    elsewhere.run(["init"]).expect(0);
+    elsewhere.back_up(3);
+    // Which it does not need, and which does no harm.
+    let source = format!("ndjson:{}", elsewhere.sandbox.write_shop(4));
+    elsewhere.run(["backup", "events", &source, "--name", "shop", "--single-writer"]).expect(0);
+    elsewhere.assert_restores(4);
+    elsewhere.run(["check", "--read-data"]).expect(0);
 }

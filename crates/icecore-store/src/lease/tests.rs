@@ -99,9 +99,12 @@ async fn a_holder_that_cannot_renew_stops_before_others_take_over() {
     careless.cut_off();
     let other = lease(storage, "other");
     let since = Instant::now();
+    let told = cut_off.clone();
+    let losing = tokio::spawn(async move { told.lost().await });
     acquire(&other).await.unwrap();
     assert!(since.elapsed() >= TIMES.expiry);
     assert_eq!(cut_off.check(), Err(LeaseLost));
+    assert!(losing.is_finished());
     careless.connect();
     let error = store.put_new(&"a".parse().unwrap(), vec![1].into()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Permanent);

@@ -5,19 +5,14 @@ use super::packer::Packer;
 use super::{Adopted, Session, SessionError, SessionOptions};
 use crate::error::ReadError;
 use crate::index::Index;
-use crate::layout::ObjectRole;
 use crate::ledger::replay::has_ended;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::random::random_bytes;
 use icecore_format::{Role, RunId, SessionId};
-use icecore_store::{Content, StoreErrorKind};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-
-/// Times that the storage is asked to refuse the config before its failure counts.
-const PROOFS_MAX: usize = 5;
 
 impl<'r> Session<'r> {
     /// Begins a session.
@@ -31,7 +26,7 @@ impl<'r> Session<'r> {
             return Err(SessionError::NotAllowed(role));
         }
         let refresh = async { repository.refresh().await.map_err(SessionError::from) };
-        futures::try_join!(prove_exclusive(repository), refresh)?;
+        futures::try_join!(repository.prove_exclusive(), refresh)?;
         let state = repository.ledger().await.prefix_so_far()?.state().clone();
         let mut index = Index::clone(&*repository.index().await?);
         let adopted = adopt(repository, &state, &mut index).await?;
@@ -56,25 +51,6 @@ impl<'r> Session<'r> {
             monitor: monitor.clone(),
             _lease: lease,
         })
-    }
-}
-
-/// Puts the config again, which a storage that keeps writers apart must refuse. One that failed for
-/// the moment is asked again: no answer proves nothing.
-async fn prove_exclusive(repository: &Repository) -> Result<(), SessionError> {
-    let object = ObjectRole::Config.object_name();
-    let mut attempt = 1;
-    loop {
-        let content = Content::from(repository.config.to_object());
-        match repository.store.put_new(&object, content).await {
-            Ok(()) => {
-                let place = repository.store.place();
-                return Err(SessionError::NotExclusive { place, object });
-            }
-            Err(error) if error.kind() == StoreErrorKind::AlreadyExists => return Ok(()),
-            Err(error) if error.outcome_unknown() && attempt < PROOFS_MAX => attempt += 1,
-            Err(error) => return Err(error.into()),
-        }
     }
 }
 

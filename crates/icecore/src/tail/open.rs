@@ -8,7 +8,7 @@ use crate::error::ReadError;
 use crate::layout::ObjectRole;
 use crate::ledger::{AppendError, Appended};
 use crate::local::SessionLease;
-use crate::repository::Repository;
+use crate::repository::{ExclusiveError, Repository};
 use crate::storage::{self, Put};
 use icecore_format::checkpoint::{
     EpochState, LedgerState, SnapshotState, SnapshotStatus, TailState,
@@ -69,6 +69,9 @@ pub enum OpenError {
         /// Whether that is this host, where a process was found to be alive.
         is_here: bool,
     },
+    /// The storage is not to be written to.
+    #[error(transparent)]
+    Exclusive(#[from] ExclusiveError),
     /// Something of the repository could not be read.
     #[error("cannot read the tail of the source")]
     Read(#[from] ReadError),
@@ -89,6 +92,7 @@ pub(crate) async fn open(
     if role == Role::Reader {
         return Err(OpenError::NotAllowed(role));
     }
+    repository.prove_exclusive().await?;
     loop {
         let state = repository.ledger().await.prefix(None).await?.state().clone();
         let tail = find(&state, &request.source);
