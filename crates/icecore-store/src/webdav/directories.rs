@@ -41,24 +41,21 @@ impl WebDavStore {
         let path = self.connection.path(below);
         let path = path.trim_end_matches('/');
         // The root of a server is there.
-        let above: Vec<&str> =
-            path.match_indices('/').skip(1).map(|(end, _)| &path[..end]).collect();
         let mut missing = if path.is_empty() { vec![] } else { vec![path] };
-        let mut above = above.into_iter().rev();
+        let mut goes_down = false;
         // Up to the first whose parent is there, and down again.
-        while let Some(directory) = missing.last() {
+        while let Some(&directory) = missing.last() {
+            let parent = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
             match self.make_one(directory).await? {
                 Made::IsThere => {
                     missing.pop();
-                    above = Vec::new().into_iter().rev();
+                    goes_down = true;
                 }
-                Made::ParentIsMissing => match above.next() {
-                    Some(parent) => missing.push(parent),
-                    None => {
-                        let reason = "the server says that the directory above is missing";
-                        return Err(Failure::new(StoreErrorKind::Transient, reason));
-                    }
-                },
+                Made::ParentIsMissing if goes_down || parent.is_empty() => {
+                    let reason = "the server says that the directory above is missing";
+                    return Err(Failure::new(StoreErrorKind::Transient, reason));
+                }
+                Made::ParentIsMissing => missing.push(parent),
             }
         }
         self.directories.seen().insert(below.to_owned());
