@@ -30,6 +30,7 @@ pub(crate) struct Cli {
 }
 
 /// What every subcommand takes.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArguments {

@@ -96,6 +96,10 @@ impl Context {
 
     /// A store for a command of this name that writes: with `--single-writer`, one that does so only
     /// while no other process does.
+    #[cfg_attr(
+        not(feature = "object-storage"),
+        expect(unused_variables, clippy::unused_async, reason = "there are no leases then")
+    )]
     pub(crate) async fn to_write(
         &self,
         location: &Location,
@@ -108,7 +112,6 @@ impl Context {
             let guarded = self.single_writer.begin(store, lasting, command, &self.output).await?;
             return Ok(location.patient(guarded));
         }
-        let _reading_needs_no_name = command;
         Ok(location.patient(store))
     }
 

@@ -42,10 +42,8 @@ pub(super) async fn read(
                     _ => {}
                 }
             }
-            Event::Empty(start) => {
-                if start.local_name().as_ref() == "collection" {
-                    entry.is_directory = true;
-                }
+            Event::Empty(start) if start.local_name().as_ref() == "collection" => {
+                entry.is_directory = true;
             }
             Event::End(end) => {
                 depth = depth.saturating_sub(1);
