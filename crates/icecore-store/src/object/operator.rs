@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::pacing::{CALLS_MAX, Pace};
 use super::progress::SILENCE_MAX;
 use super::settings::{AzureCredential, AzureSettings, GoogleSettings, S3Settings};
-use super::transport::{Answers, Line, Transport};
+use super::transport::{Answers, Digests, Line, Transport};
 use super::{ObjectSettings, Service};
 use crate::{Bandwidth, StoreErrorKind};
 
@@ -54,11 +54,17 @@ impl Connection {
             Service::Google(_) => Puts::Whole,
             Service::S3(_) | Service::Azure(_) => Puts::InParts,
         };
+        let digests = match settings.service {
+            Service::S3(_) => Digests::Md5,
+            // It would have to be signed, or is not asked for.
+            Service::Azure(_) | Service::Google(_) => Digests::None,
+        };
         let line = Line {
             client,
             silence_max: SILENCE_MAX,
             bandwidth: Bandwidth::default(),
             pace: Pace::new(CALLS_MAX),
+            digests,
         };
         Ok(Self { operator, line, puts })
     }

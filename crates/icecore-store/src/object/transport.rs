@@ -12,12 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use futures::Stream;
 use futures::stream::unfold;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use md5::{Digest as _, Md5};
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
 use reqwest::redirect::Policy;
 use tokio::time::{Sleep, sleep_until};
@@ -31,6 +34,9 @@ use crate::bandwidth::Lane;
 
 /// How much of a body is handed on at a time: so much has to move within the time for a stall.
 const FRAME_BYTES_MAX: usize = 64 << 10;
+
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>.
+const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
 /// Where Google takes objects.
 const GOOGLE_UPLOADS: &str = "/upload/storage/";
@@ -92,6 +98,7 @@ pub(super) struct Line {
     pub(super) silence_max: Duration,
     pub(super) bandwidth: Bandwidth,
     pub(super) pace: Pace,
+    pub(super) digests: Digests,
 }
 
 /// Makes the calls of one request.
@@ -99,6 +106,15 @@ pub(super) struct Transport {
     line: Line,
     answers: Answers,
     puts: Puts,
+}
+
+/// Whether a digest goes with what is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Digests {
+    /// MD5: S3 takes nothing without one into a bucket that locks objects, and else compares it with what
+    /// came. It need not be signed.
+    Md5,
+    None,
 }
 
 impl Transport {
@@ -147,7 +163,10 @@ impl Transport {
         request: Request<Buffer>,
         progress: &Progress,
     ) -> opendal::Result<reqwest::RequestBuilder> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        if self.line.digests == Digests::Md5 && parts.method == Method::PUT {
+            parts.headers.insert(CONTENT_MD5, md5(&body));
+        }
         let mut address = reqwest::Url::parse(&parts.uri.to_string())
             .map_err(|error| Error::new(ErrorKind::Unexpected, "no address").set_source(error))?;
         if self.puts == Puts::Whole && address.path().starts_with(GOOGLE_UPLOADS) {
@@ -159,6 +178,15 @@ impl Transport {
         }
         Ok(call.body(request_body(body, progress, &self.line.bandwidth.upload)))
     }
+}
+
+fn md5(body: &Buffer) -> HeaderValue {
+    let mut digest = Md5::new();
+    for part in body.clone() {
+        digest.update(&part);
+    }
+    let text = BASE64_STANDARD.encode(digest.finalize());
+    HeaderValue::try_from(text).expect("its letters are allowed")
 }
 
 /// What is sent, part after part, each noted in `progress` and no faster than `upload` has it.
@@ -340,6 +368,7 @@ mod tests {
             silence_max: Duration::from_secs(60),
             bandwidth: Bandwidth::new(None, Some(100_000)),
             pace: Pace::new(2),
+            digests: Digests::None,
         };
         let began = Instant::now();
         let answer = || reqwest::Response::from(Response::new(vec![7; 100_000]));
