@@ -5,6 +5,7 @@ mod concurrent;
 mod cost;
 mod crash;
 mod damage;
+mod documents;
 mod dropped;
 mod faults;
 mod follow;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
@@ -66,7 +66,7 @@ fn crates_know_only_those_that_the_architecture_lets_them_know() {
 }
 
 /// The Rust files below the directories `directories` of all packages.
-fn rust_files(directories: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn rust_files(directories: &[&str]) -> Vec<PathBuf> {
     let mut packages = vec![root().join("tests"), root().join("benches")];
     packages.extend(std::fs::read_dir(root().join("crates")).unwrap().map(|it| it.unwrap().path()));
     let below =

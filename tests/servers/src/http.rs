@@ -10,6 +10,16 @@ pub(crate) fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> io::Result<u16> {
+    ask(port, method_and_path, headers, body).map(|(status, _)| status)
+}
+
+/// The same, with the rest of the answer as a text.
+pub(crate) fn ask(
+    port: u16,
+    method_and_path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<(u16, String)> {
     let headers: String =
         headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
     let length = body.len();
@@ -23,5 +33,7 @@ pub(crate) fn send(
     connection.read_to_end(&mut answer)?;
     let line = String::from_utf8_lossy(&answer);
     let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-    status.ok_or_else(|| io::Error::other("the server's answer is no HTTP"))
+    let status = status.ok_or_else(|| io::Error::other("the server's answer is no HTTP"))?;
+    let text = line.split_once("\r\n\r\n").map_or("", |(_, text)| text);
+    Ok((status, text.to_owned()))
 }

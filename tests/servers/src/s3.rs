@@ -1,7 +1,7 @@
 //! Servers that speak S3: one that keeps to what it is asked, and one that does not.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::hosts::{self, Hosts};
@@ -63,6 +63,40 @@ impl S3Server {
     pub fn create_bucket(&self, name: &str) {
         let status = http::send(self.0.port(), &format!("PUT /{name}"), &[], "");
         assert_eq!(status.expect("the server answers"), 200, "{name}");
+    }
+}
+
+impl S3Server {
+    /// Makes a bucket that keeps every version of each object, and lets nobody delete a version for
+    /// thirty days.
+    pub fn create_locked_bucket(&self, name: &str) {
+        let lock = [("x-amz-bucket-object-lock-enabled", "true")];
+        let status = http::send(self.0.port(), &format!("PUT /{name}"), &lock, "");
+        assert_eq!(status.expect("the server answers"), 200, "{name}");
+        let rule = "<ObjectLockConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+                    <ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+                    <Mode>COMPLIANCE</Mode><Days>30</Days></DefaultRetention></Rule>\
+                    </ObjectLockConfiguration>";
+        let (status, answer) = self.ask(&format!("PUT /{name}?object-lock"), rule);
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Makes a request of the only user; status and text of the answer. The path is as in URLs.
+    pub fn ask(&self, method_and_path: &str, body: &str) -> (u16, String) {
+        // It takes any signature that looks like one.
+        let who = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, \
+                   SignedHeaders=host, Signature=none";
+        let headers = [
+            ("Authorization", who),
+            ("Content-Type", "application/xml"),
+            ("Content-MD5", "it-is-not-compared"),
+        ];
+        http::ask(self.0.port(), method_and_path, &headers, body).expect("the server answers")
+    }
+
+    /// Python, with Amazon's library for it.
+    pub fn python() -> Option<PathBuf> {
+        installed::find("python/bin/python")
     }
 }
 

@@ -26,6 +26,8 @@ mod log;
 mod demo;
 
 #[cfg(feature = "object-storage")]
+mod attacker;
+#[cfg(feature = "object-storage")]
 mod elsewhere;
 mod exit_codes;
 mod follow;
