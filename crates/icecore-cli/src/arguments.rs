@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 
 /// What every subcommand takes.
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArguments {
     #[arg(short, long, global = true, value_name = "PLACE")]
@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Check(check::Arguments),
     /// List everything that ever changed the repository
     Log,
+    #[cfg(feature = "serve")]
+    Serve(Box<crate::commands::serve::Arguments>),
     #[cfg(feature = "sqlite")]
     Demo(crate::commands::demo::Arguments),
     Completions(completions::Arguments),

@@ -22,6 +22,9 @@ pub(crate) mod log;
 #[cfg(feature = "sqlite")]
 pub(crate) mod demo;
 
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
+
 pub(crate) mod completions;
 pub(crate) mod man;
 
@@ -29,8 +32,20 @@ use crate::arguments::Command;
 use crate::context::Context;
 use crate::error::CommandError;
 
-/// Runs a subcommand.
-pub(crate) async fn run(command: Command, context: &Context) -> Result<(), CommandError> {
+/// Runs a subcommand until it ends, until an interruption that it need not hear of, or until this process
+/// may not write any more.
+pub(crate) async fn run_until_interrupted(
+    command: Command,
+    context: &Context,
+) -> Result<(), CommandError> {
+    tokio::select! {
+        ended = run(command, context) => ended,
+        () = context.interrupt.nothing_to_wait_for() => Err(CommandError::Interrupted),
+        error = context.stopped_by_others() => Err(error),
+    }
+}
+
+async fn run(command: Command, context: &Context) -> Result<(), CommandError> {
     match command {
         Command::Init(arguments) => init::run(&arguments, context).await,
         Command::Backup(arguments) => backup::run(arguments, context).await,
@@ -48,6 +63,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<(), Comma
         Command::Log => log::run(context).await,
         #[cfg(feature = "sqlite")]
         Command::Demo(arguments) => demo::run(&arguments, context).await,
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(*arguments, context).await,
         Command::Completions(arguments) => {
             completions::run(&arguments, context);
             Ok(())

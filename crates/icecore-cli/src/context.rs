@@ -22,7 +22,9 @@ use std::sync::Arc;
 pub(crate) struct Context {
     pub(crate) global: GlobalArguments,
     pub(crate) output: Output,
-    interrupt: Interrupt,
+    pub(crate) interrupt: Interrupt,
+    /// The repository, if it was opened before.
+    opened: Option<Arc<Repository>>,
     /// What all stores of this process share.
     bandwidth: Bandwidth,
     #[cfg(feature = "object-storage")]
@@ -36,26 +38,59 @@ impl Context {
             global,
             output,
             interrupt,
+            opened: None,
             bandwidth,
             #[cfg(feature = "object-storage")]
             single_writer: SingleWriter::default(),
         }
     }
 
-    /// Opens the repository, and warns of what is wrong with its ledger.
-    pub(crate) async fn open(&self) -> Result<Repository, CommandError> {
+    /// The same for one of several operations on a repository that is open, and may be written to.
+    #[cfg(feature = "serve")]
+    pub(crate) fn beside(
+        &self,
+        repository: Arc<Repository>,
+        output: Output,
+        interrupt: Interrupt,
+    ) -> Self {
+        #[cfg(feature = "object-storage")]
+        if self.global.single_writer {
+            output.set_single_writer();
+        }
+        let (global, opened) = (self.global.clone(), Some(repository));
+        Self { opened, bandwidth: self.bandwidth.clone(), ..Self::new(global, output, interrupt) }
+    }
+
+    /// Opens the repository, or reads what is new in it; warns of what is wrong with its ledger.
+    pub(crate) async fn open(&self) -> Result<Arc<Repository>, CommandError> {
         self.open_for(Purpose::Reading).await
     }
 
-    /// Opens the repository for a command of this name that writes.
+    /// The same for a command of this name that writes.
     pub(crate) async fn open_to_write(
         &self,
         command: &'static str,
-    ) -> Result<Repository, CommandError> {
+    ) -> Result<Arc<Repository>, CommandError> {
         self.open_for(Purpose::Writing(command)).await
     }
 
-    async fn open_for(&self, purpose: Purpose) -> Result<Repository, CommandError> {
+    async fn open_for(&self, purpose: Purpose) -> Result<Arc<Repository>, CommandError> {
+        let repository = match &self.opened {
+            Some(repository) => {
+                repository.refresh().await?;
+                repository.clone()
+            }
+            None => Arc::new(self.open_anew(purpose).await?),
+        };
+        let local = self.local_state();
+        for alarm in repository.alarms().await {
+            let hint = explain::alarm_hint(&alarm, repository.config().repository, &local);
+            self.output.warn(&alarm.to_string(), Some(&hint));
+        }
+        Ok(repository)
+    }
+
+    async fn open_anew(&self, purpose: Purpose) -> Result<Repository, CommandError> {
         let location = self.location()?;
         let impatient = match self.open_impatient(&location) {
             Ok(store) => store,
@@ -72,16 +107,10 @@ impl Context {
         }
         let password = self.password(password::ask).await?;
         let environment = self.environment()?;
-        let local = environment.local.clone();
         if let Purpose::Writing(command) = purpose {
             store = self.to_write(&location, impatient, command).await?;
         }
-        let repository = Repository::open(store, environment, &password).await?;
-        for alarm in repository.alarms().await {
-            let hint = explain::alarm_hint(&alarm, repository.config().repository, &local);
-            self.output.warn(&alarm.to_string(), Some(&hint));
-        }
-        Ok(repository)
+        Ok(Repository::open(store, environment, &password).await?)
     }
 
     /// The store at a place, counted and limited as this process is.
@@ -149,14 +178,18 @@ impl Context {
 
     /// What the library is given.
     pub(crate) fn environment(&self) -> Result<Environment, CommandError> {
-        environment(LocalState {
+        environment(self.local_state())
+    }
+
+    fn local_state(&self) -> LocalState {
+        LocalState {
             state_directory: directories::state(),
             cache_directory: match &self.global.cache_dir {
                 _ if self.global.no_cache => None,
                 Some(directory) => Some(directory.clone()),
                 None => directories::cache(),
             },
-        })
+        }
     }
 
     /// Shows the progress of an operation that writes to `monitor`, and makes an interruption a

@@ -113,6 +113,9 @@ pub(crate) enum CommandError {
     },
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
+    #[cfg(feature = "serve")]
+    #[error(transparent)]
+    Serve(#[from] crate::serve::ServeError),
     #[cfg(feature = "sqlite")]
     #[error(transparent)]
     Demo(#[from] crate::commands::demo::DemoError),

@@ -7,6 +7,8 @@ mod recovery;
 use crate::commands::drill::ScratchError;
 use crate::error::CommandError;
 use crate::password::PasswordError;
+#[cfg(feature = "serve")]
+use crate::serve::ServeError;
 use crate::stream_list::StreamListError;
 use icecore::backup::BackupError;
 use icecore::check::CheckError;
@@ -35,7 +37,7 @@ const INCOMPLETE: u8 = 3;
 /// There is no repository.
 const NO_REPOSITORY: u8 = 10;
 /// Another writer was in the way.
-const CONCURRENCY: u8 = 11;
+pub(crate) const CONCURRENCY: u8 = 11;
 /// The password opens nothing.
 const WRONG_PASSWORD: u8 = 12;
 /// Somebody asked to stop, and it did.
@@ -109,6 +111,8 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::Pages { .. } | CommandError::Output(_) | CommandError::Runtime(_) => {
             silent(FAILED)
         }
+        #[cfg(feature = "serve")]
+        CommandError::Serve(error) => explain_serve(error),
         #[cfg(feature = "sqlite")]
         CommandError::Demo(error) => explain_demo(error),
         // Of enums that other crates may extend.
@@ -154,6 +158,30 @@ fn explain_scratch(error: &ScratchError) -> Explanation {
             of(FAILED, "the next drill in the same place tries to remove it again")
         }
         ScratchError::Root | ScratchError::Server { .. } => silent(FAILED),
+    }
+}
+
+#[cfg(feature = "serve")]
+fn explain_serve(error: &ServeError) -> Explanation {
+    match error {
+        ServeError::NoToken => of(
+            FAILED,
+            "say --token-file, or set ICECORE_TOKEN_FILE or ICECORE_TOKEN; `head -c 32 /dev/urandom | \
+             base64` makes one",
+        ),
+        ServeError::ShortToken | ServeError::BadToken(_) => {
+            of(FAILED, "`head -c 32 /dev/urandom | base64` makes one")
+        }
+        ServeError::Open(_) => of(
+            USAGE,
+            "say --tls-certificate and --tls-key, or listen on a loopback address such as 127.0.0.1:8417",
+        ),
+        ServeError::Listen { .. } => of(FAILED, "--listen ADDRESS:0 takes a port that is free"),
+        ServeError::TokenFile { .. }
+        | ServeError::Certificate { .. }
+        | ServeError::NoCertificate { .. }
+        | ServeError::Key { .. }
+        | ServeError::Tls(_) => silent(FAILED),
     }
 }
 

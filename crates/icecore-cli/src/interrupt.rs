@@ -1,4 +1,4 @@
-//! Interruptions: Ctrl-C and SIGTERM.
+//! Interruptions: Ctrl-C and SIGTERM, or whoever else wants an operation to end.
 //!
 //! An operation that must end safely is asked to stop, and waited for; a second interruption does
 //! not wait. Everything else ends at once: it has written nothing, or nothing that a crash at the
@@ -13,14 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-/// Listens for interruptions; clones share it.
-#[derive(Clone)]
+/// Somebody's wish that an operation ends; clones share it.
+#[derive(Clone, Default)]
 pub(crate) struct Interrupt(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     nothing_to_wait_for: Notify,
+    interrupted: Notify,
 }
 
 #[derive(Default)]
@@ -34,9 +35,9 @@ struct State {
 pub(crate) struct Running(Interrupt);
 
 impl Interrupt {
-    /// Starts listening.
+    /// Listens to the keyboard and the system.
     pub(crate) fn listen(output: Output) -> io::Result<Self> {
-        let interrupt = Self(Arc::default());
+        let interrupt = Self::default();
         let mut by_keyboard = signal(SignalKind::interrupt())?;
         let mut by_system = signal(SignalKind::terminate())?;
         let listening = interrupt.clone();
@@ -46,7 +47,7 @@ impl Interrupt {
                     _ = by_keyboard.recv() => {}
                     _ = by_system.recv() => {}
                 }
-                listening.interrupt(&output);
+                listening.hear_signal(&output);
             }
         });
         Ok(interrupt)
@@ -67,19 +68,34 @@ impl Interrupt {
         Running(self.clone())
     }
 
-    #[allow(clippy::exit, reason = "whoever interrupts twice does not want to wait for anything")]
-    fn interrupt(&self, output: &Output) {
+    /// Waits for an interruption that came while something ran that has to end safely, or came
+    /// before. For one task.
+    #[cfg(feature = "serve")]
+    pub(crate) async fn interrupted(&self) {
+        self.0.interrupted.notified().await;
+    }
+
+    /// Has what runs end as soon as that is safe.
+    pub(crate) fn interrupt(&self) {
         let mut state = self.state();
-        password::restore_terminal();
-        if state.interrupted {
-            std::process::exit(INTERRUPTED.into());
-        }
         state.interrupted = true;
         if let Some(monitor) = &state.running {
             monitor.request_stop();
-            output.note("stopping as soon as that is safe; interrupt again to exit at once");
         } else {
             self.0.nothing_to_wait_for.notify_one();
+        }
+        self.0.interrupted.notify_one();
+    }
+
+    #[allow(clippy::exit, reason = "whoever interrupts twice does not want to wait for anything")]
+    fn hear_signal(&self, output: &Output) {
+        password::restore_terminal();
+        if self.state().interrupted {
+            std::process::exit(INTERRUPTED.into());
+        }
+        self.interrupt();
+        if self.state().running.is_some() {
+            output.note("stopping as soon as that is safe; interrupt again to exit at once");
         }
     }
 

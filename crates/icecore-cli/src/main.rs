@@ -20,6 +20,8 @@ mod interrupt;
 mod output;
 mod progress;
 
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "object-storage")]
 mod single_writer;
 
@@ -75,15 +77,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the command until it ends, or until an interruption that it need not hear of.
+/// Runs the command, and says what it asked of storage.
 async fn run(cli: Cli, output: Output) -> Result<(), CommandError> {
     let interrupt = Interrupt::listen(output.clone()).map_err(CommandError::Runtime)?;
-    let context = Context::new(cli.global, output, interrupt.clone());
-    let ended = tokio::select! {
-        ended = commands::run(cli.command, &context) => ended,
-        () = interrupt.nothing_to_wait_for() => Err(CommandError::Interrupted),
-        error = context.stopped_by_others() => Err(error),
-    };
+    let context = Context::new(cli.global, output, interrupt);
+    let ended = commands::run_until_interrupted(cli.command, &context).await;
     context.release().await;
     if context.global.verbose > 0 {
         context.output.note_requests();

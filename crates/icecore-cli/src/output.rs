@@ -10,6 +10,7 @@ use crate::table;
 use icecore_store::{Meter, Operation};
 use indicatif::ProgressBar;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
@@ -27,6 +28,10 @@ struct Shared {
     began: Instant,
     /// What was asked of storage, for summaries.
     meter: Meter,
+    /// What had been asked of it before.
+    asked_before: Asked,
+    /// Who takes messages, if they are not printed.
+    collector: Option<Collector>,
     /// Whether standard output is for data alone.
     only_data: AtomicBool,
     /// Whether writers were kept apart by a lease, and not by the storage.
@@ -42,6 +47,12 @@ struct Results {
     is_terminal: bool,
     failure: Option<io::Error>,
 }
+
+/// What takes a message and its type.
+type Collector = Box<dyn Fn(&str, Value) + Send + Sync>;
+
+/// Operations by what they are called, with how many there were and how many bytes went with them.
+type Asked = [(&'static str, u64, u64); 5];
 
 /// A line of JSON.
 #[derive(Serialize)]
@@ -91,6 +102,31 @@ impl Output {
             quiet,
             began: Instant::now(),
             meter: Meter::default(),
+            asked_before: Asked::default(),
+            collector: None,
+            only_data: AtomicBool::new(false),
+            is_single_writer: AtomicBool::new(false),
+            results: Mutex::new(results),
+            bar: Mutex::default(),
+        }))
+    }
+
+    /// One that prints nothing and hands messages to `collect`; what is asked of storage from now on
+    /// is taken from `meter`.
+    #[cfg(feature = "serve")]
+    pub(crate) fn collecting(
+        meter: &Meter,
+        collect: impl Fn(&str, Value) + Send + Sync + 'static,
+    ) -> Self {
+        let results =
+            Results { stdout: BufWriter::new(io::stdout()), is_terminal: false, failure: None };
+        Self(Arc::new(Shared {
+            json: true,
+            quiet: false,
+            began: Instant::now(),
+            meter: meter.clone(),
+            asked_before: read(meter),
+            collector: Some(Box::new(collect)),
             only_data: AtomicBool::new(false),
             is_single_writer: AtomicBool::new(false),
             results: Mutex::new(results),
@@ -140,7 +176,11 @@ impl Output {
 
     /// Prints a line of JSON.
     pub(crate) fn message(&self, message_type: &str, body: impl Serialize) {
-        self.print(&json(message_type, body));
+        if let Some(collect) = &self.0.collector {
+            collect(message_type, value(message_type, body));
+        } else {
+            self.print(&json(message_type, body));
+        }
     }
 
     /// Prints the line of JSON that tells what a command did, and what that took of storage.
@@ -188,20 +228,16 @@ impl Output {
         format!("; {}/s up, {}/s down in {}", rate(sent), rate(taken), table::duration(seconds))
     }
 
-    /// Operations by what they are called, with how many there were and how many bytes went with them.
-    fn requests(&self) -> [(&'static str, u64, u64); 5] {
-        self.0.meter.read().map(|(operation, asked)| {
-            let name = match operation {
-                Operation::PutNew => "put",
-                Operation::Get => "get",
-                Operation::GetRange => "get_range",
-                Operation::List => "list",
-                Operation::Delete => "delete",
-                // Nothing else is counted.
-                _ => "other",
-            };
-            (name, asked.requests, asked.bytes)
-        })
+    /// What was asked of storage by whoever prints here.
+    fn requests(&self) -> Asked {
+        let mut asked = read(&self.0.meter);
+        for ((_, count, bytes), (_, before, bytes_before)) in
+            asked.iter_mut().zip(self.0.asked_before)
+        {
+            *count -= before;
+            *bytes -= bytes_before;
+        }
+        asked
     }
 
     /// Prints a line of JSON that is stale in a moment.
@@ -229,6 +265,10 @@ impl Output {
 
     /// Warns of something that does not end the command.
     pub(crate) fn warn(&self, text: &str, hint: Option<&str>) {
+        if let Some(collect) = &self.0.collector {
+            collect("error", value("error", Warning { message: text, hint }));
+            return;
+        }
         if self.0.json {
             self.print_to_stderr(&json("error", Warning { message: text, hint }));
             return;
@@ -273,6 +313,9 @@ impl Output {
     }
 
     fn print(&self, line: &str) {
+        if self.0.collector.is_some() {
+            return;
+        }
         if self.0.only_data.load(Ordering::Relaxed) {
             self.print_to_stderr(line);
         } else {
@@ -349,6 +392,27 @@ pub(crate) fn steps(error: &dyn Error) -> Vec<String> {
         cause = error.source();
     }
     steps
+}
+
+/// What was asked so far.
+fn read(meter: &Meter) -> Asked {
+    meter.read().map(|(operation, asked)| {
+        let name = match operation {
+            Operation::PutNew => "put",
+            Operation::Get => "get",
+            Operation::GetRange => "get_range",
+            Operation::List => "list",
+            Operation::Delete => "delete",
+            // Nothing else is counted.
+            _ => "other",
+        };
+        (name, asked.requests, asked.bytes)
+    })
+}
+
+fn value(message_type: &str, body: impl Serialize) -> Value {
+    // As below.
+    serde_json::to_value(Message { message_type, body }).unwrap_or_default()
 }
 
 fn json(message_type: &str, body: impl Serialize) -> String {

@@ -14,6 +14,7 @@ use rate::Rate;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
+use utoipa::ToSchema;
 
 /// Time between two looks at the notice board, for eyes and for programs.
 const DRAW_PAUSE: Duration = Duration::from_millis(100);
@@ -80,17 +81,22 @@ async fn look_again_and_again(monitor: Monitor, pause: Duration, show: impl Fn(&
     }
 }
 
-/// What is shown of an operation at one moment.
-#[derive(Debug, Serialize)]
-struct Status {
+/// How far an operation is
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Progress)]
+pub(crate) struct Status {
+    /// What is going on
     task: &'static str,
-    /// From 0 to 1: the name is restic's.
+    /// From 0 to 1 (the name is restic's)
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     percent_done: Option<f64>,
     seconds_elapsed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     seconds_remaining: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     bytes_expected: Option<u64>,
     bytes_read: u64,
     bytes_stored: u64,

@@ -3,12 +3,14 @@
 use crate::{table, times};
 use icecore_format::snapshot::Snapshot;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Digits of a snapshot's id that people are shown.
 const SHORT_DIGITS: usize = 8;
 
-/// A snapshot as programs see it.
-#[derive(Debug, Serialize)]
+/// A snapshot as programs see it
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Snapshot)]
 pub(crate) struct SnapshotView {
     snapshot_id: String,
     source: String,
@@ -30,8 +32,9 @@ pub(crate) struct SnapshotView {
     origin: Option<String>,
 }
 
-/// What a snapshot holds, and what is odd about it.
-#[derive(Debug, Serialize)]
+/// What a snapshot holds, and what is odd about it
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Counts)]
 pub(crate) struct CountsView {
     events_total: u64,
     streams_total: u64,

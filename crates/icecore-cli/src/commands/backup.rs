@@ -39,7 +39,7 @@ enum What {
 
 /// Back up an event store: PostgreSQL, SQLite, or NDJSON
 #[derive(Debug, Args)]
-struct EventsArguments {
+pub(crate) struct EventsArguments {
     #[command(flatten)]
     store: EventStoreArguments,
     /// A label; may be given again
@@ -107,6 +107,13 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     match view.problem_count + named::absent(&backed_up.named) {
         0 => Ok(()),
         problems => Err(CommandError::Incomplete { problems }),
+    }
+}
+
+#[cfg(feature = "serve")]
+impl From<EventsArguments> for Arguments {
+    fn from(arguments: EventsArguments) -> Self {
+        Self { what: What::Events(Box::new(arguments)) }
     }
 }
 

@@ -9,16 +9,20 @@ use icecore::ledger::{LoggedContent, LoggedEntry};
 use icecore_format::SnapshotId;
 use icecore_format::ledger::{Entry, EntryBody};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct EntryView {
+/// An entry of the ledger
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogEntry)]
+pub(crate) struct EntryView {
     number: u64,
-    /// When its author's clock said that it was written.
+    /// When its author's clock said that it was written
     time: Option<String>,
-    /// The kind of entry; none if it is not readable.
+    /// The kind of entry; none if it is not readable
     kind: Option<&'static str>,
+    /// The key slot
     author: Option<String>,
-    /// Why it changes nothing, if it does not count.
+    /// Why it changes nothing, if it does not count
     void: Option<&'static str>,
     detail: String,
 }
@@ -70,7 +74,8 @@ fn content(logged: &LoggedEntry) -> (Option<&'static str>, Option<&Entry>) {
     }
 }
 
-fn view(logged: &LoggedEntry) -> EntryView {
+/// An entry as programs see it.
+pub(crate) fn view(logged: &LoggedEntry) -> EntryView {
     let (void, entry) = content(logged);
     EntryView {
         number: logged.number,

@@ -9,8 +9,9 @@ use crate::times::{self, Since};
 use clap::Args;
 use icecore::environment::{Clock as _, SystemClock};
 use icecore::selection::StreamSelection;
-use icecore::{snapshots, streams};
+use icecore::{Repository, snapshots, streams};
 use icecore_format::Timestamp;
+use icecore_format::checkpoint::LedgerState;
 use icecore_format::snapshot::{Snapshot, Tag};
 
 /// List snapshots
@@ -34,20 +35,41 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
     let selection = StreamSelection::new(arguments.streams.clone())?;
     let repository = context.open().await?;
-    let since = arguments.since.map(|since| since.moment(SystemClock.now()));
     let state = repository.state().await;
+    print(&wanted(arguments, &selection, &repository, &state).await?, context);
+    Ok(())
+}
+
+/// The snapshots that are asked for, as programs see them.
+#[cfg(feature = "serve")]
+pub(crate) async fn list(
+    arguments: &Arguments,
+    repository: &Repository,
+) -> Result<Vec<SnapshotView>, CommandError> {
+    let selection = StreamSelection::new(arguments.streams.clone())?;
+    let state = repository.state().await;
+    let wanted = wanted(arguments, &selection, repository, &state).await?;
+    Ok(wanted.into_iter().map(SnapshotView::new).collect())
+}
+
+async fn wanted<'a>(
+    arguments: &Arguments,
+    selection: &StreamSelection,
+    repository: &Repository,
+    state: &'a LedgerState,
+) -> Result<Vec<&'a Snapshot>, CommandError> {
+    let since = arguments.since.map(|since| since.moment(SystemClock.now()));
     let mut wanted = Vec::new();
-    for found in snapshots::live(&state) {
+    for found in snapshots::live(state) {
         let snapshot = &found.snapshot;
         if is_wanted(snapshot, arguments, since)
             && (selection.is_all()
-                || !streams::streams(&repository, snapshot, &selection).await?.is_empty())
+                || !streams::streams(repository, snapshot, selection).await?.is_empty())
         {
             wanted.push(snapshot);
         }
     }
-    print(&wanted, context);
-    Ok(())
+    Ok(wanted)
 }
 
 fn is_wanted(snapshot: &Snapshot, arguments: &Arguments, since: Option<Timestamp>) -> bool {

@@ -9,6 +9,7 @@ use icecore::selection::StreamSelection;
 use icecore::streams::StreamSummary;
 use icecore::{snapshots, streams};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// List the streams of a snapshot
 #[derive(Debug, Args)]
@@ -20,12 +21,25 @@ pub(crate) struct Arguments {
     patterns: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct StreamView<'a> {
-    stream_id: &'a str,
+/// A stream of a snapshot
+#[derive(Serialize, ToSchema)]
+#[schema(as = Stream)]
+pub(crate) struct StreamView {
+    stream_id: String,
     events: u64,
     first_version: u64,
     last_version: u64,
+}
+
+impl StreamView {
+    pub(crate) fn new(stream: &StreamSummary) -> Self {
+        Self {
+            stream_id: stream.stream.clone(),
+            events: stream.events,
+            first_version: stream.first_version,
+            last_version: stream.last_version,
+        }
+    }
 }
 
 /// Runs the command.
@@ -44,15 +58,7 @@ fn print(streams: &[StreamSummary], context: &Context) {
     let output = &context.output;
     if output.is_json() {
         for stream in streams {
-            output.message(
-                "stream",
-                StreamView {
-                    stream_id: &stream.stream,
-                    events: stream.events,
-                    first_version: stream.first_version,
-                    last_version: stream.last_version,
-                },
-            );
+            output.message("stream", StreamView::new(stream));
             if output.is_closed() {
                 return;
             }

@@ -7,12 +7,13 @@ use crate::output::Output;
 use crate::snapshot_view::short_id;
 use crate::{table, times};
 use clap::Args;
-use icecore::drill;
 use icecore::recover::{State, states};
 use icecore::timeline::{EpochTimeline, TailTimeline, Timeline, timeline};
+use icecore::{Repository, drill};
 use icecore_format::ledger::body::{DrillPoint, Drilled};
 use serde::Serialize;
 use std::ffi::OsString;
+use utoipa::ToSchema;
 
 /// Show what can be recovered of a source, what is missing of its tail, and its newest drill
 #[derive(Debug, Args)]
@@ -28,7 +29,23 @@ pub(crate) struct Arguments {
     read_data: bool,
 }
 
-#[derive(Serialize)]
+/// What can be recovered of a source, as programs see it
+#[derive(Serialize, ToSchema)]
+#[schema(as = Timeline)]
+pub(crate) struct TimelineView {
+    snapshots: Vec<SnapshotLine>,
+    /// Tails that the source could not be gone on from
+    ended_tails: Vec<EndedTailLine>,
+    epochs: Vec<EpochLine>,
+    /// What is missing or damaged of tails
+    gaps: Vec<GapLine>,
+    /// The newest one that is recorded
+    drill: Option<DrillLine>,
+    summary: Summary,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineSnapshot)]
 struct SnapshotLine {
     snapshot_id: String,
     time: String,
@@ -37,78 +54,110 @@ struct SnapshotLine {
     history: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineEndedTail)]
 struct EndedTailLine {
+    /// The snapshot that it starts at
     base: String,
     events_captured: u64,
     recoverable_until: Option<String>,
 }
 
-#[derive(Serialize)]
-struct EpochLine<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineEpoch)]
+struct EpochLine {
+    /// Of the ledger
     entry: u64,
-    host: &'a str,
+    host: String,
     open: bool,
     flushes: u64,
 }
 
-#[derive(Serialize)]
-struct GapLine<'a> {
-    object: &'a str,
-    problem: &'a str,
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineGap)]
+struct GapLine {
+    object: String,
+    problem: String,
 }
 
-#[derive(Serialize)]
-struct DrillLine<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineDrill)]
+struct DrillLine {
+    /// Of the ledger
     entry: u64,
     started: String,
-    host: &'a str,
-    target_kind: &'a str,
-    point: &'a str,
+    host: String,
+    target_kind: String,
+    point: &'static str,
     reached_time: Option<String>,
     reached_position: Option<u64>,
     has_tail: bool,
     events: u64,
     streams: u64,
     proven: bool,
-    failed: Vec<&'a str>,
+    /// The names of the checks that failed
+    failed: Vec<String>,
     duration_s: f64,
 }
 
-#[derive(Serialize)]
-struct Summary<'a> {
-    source: &'a str,
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineSummary)]
+struct Summary {
+    source: String,
     snapshots: usize,
+    /// Since the snapshot that the tail starts at
     events_captured: u64,
     gaps: u64,
     first_event_time: Option<String>,
     recoverable_until: Option<String>,
+    /// From when on the times of commits are known
     commit_times_from: Option<String>,
+}
+
+/// What there is of a source.
+struct Found {
+    name: String,
+    timeline: Timeline,
+    drill: Option<(u64, Drilled)>,
 }
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
     let repository = context.open().await?;
+    let found = look(arguments, &repository).await?;
+    let output = &context.output;
+    if output.is_json() {
+        print_json(TimelineView::new(&found), output);
+    } else {
+        print(&found.name, &found.timeline, output);
+        output.line(found.drill.as_ref().map_or_else(
+            || "no drill of it is recorded".to_owned(),
+            |(_, drilled)| drill_said(drilled),
+        ));
+    }
+    match gaps(&found.timeline).count() as u64 {
+        0 => Ok(()),
+        gaps => Err(CommandError::TailGaps { gaps }),
+    }
+}
+
+/// What can be recovered of a source, as programs see it.
+#[cfg(feature = "serve")]
+pub(crate) async fn view(
+    arguments: &Arguments,
+    repository: &Repository,
+) -> Result<TimelineView, CommandError> {
+    Ok(TimelineView::new(&look(arguments, repository).await?))
+}
+
+async fn look(arguments: &Arguments, repository: &Repository) -> Result<Found, CommandError> {
     let ledger = repository.state().await;
     let name = source_name(&arguments.source, &ledger);
     let states = states(&ledger, &name, arguments.host.as_deref())?;
     let kind = states.last().map(|state| state.snapshot.source_kind.clone()).unwrap_or_default();
-    let found = timeline(&repository, states, arguments.read_data).await?;
-    let drill = drill::newest(&repository, &name, &kind).await?;
-    let output = &context.output;
-    if output.is_json() {
-        print_json(&name, &found, drill.as_ref(), output);
-    } else {
-        print(&name, &found, output);
-        output.line(drill.map_or_else(
-            || "no drill of it is recorded".to_owned(),
-            |(_, drilled)| drill_said(&drilled),
-        ));
-    }
-    match gaps(&found).count() as u64 {
-        0 => Ok(()),
-        gaps => Err(CommandError::TailGaps { gaps }),
-    }
+    let timeline = timeline(repository, states, arguments.read_data).await?;
+    let drill = drill::newest(repository, &name, &kind).await?;
+    Ok(Found { name, timeline, drill })
 }
 
 fn gaps(found: &Timeline) -> impl Iterator<Item = &(String, String)> {
@@ -116,60 +165,77 @@ fn gaps(found: &Timeline) -> impl Iterator<Item = &(String, String)> {
     tails.flat_map(|tail| &tail.epochs).flat_map(|epoch| &epoch.gaps)
 }
 
-fn print_json(name: &str, found: &Timeline, drill: Option<&(u64, Drilled)>, output: &Output) {
-    for State { snapshot, .. } in &found.states {
-        output.message(
-            "snapshot",
-            SnapshotLine {
-                snapshot_id: snapshot.id.to_string(),
-                time: times::exact(snapshot.started),
-                events: snapshot.counts.events,
-                last_event_time: snapshot.counts.last_time.map(times::exact),
-                history: snapshot.epoch,
-            },
-        );
+fn print_json(view: TimelineView, output: &Output) {
+    let TimelineView { snapshots, ended_tails, epochs, gaps, drill, summary } = view;
+    for line in snapshots {
+        output.message("snapshot", line);
     }
-    for tail in &found.ended {
-        output.message(
-            "ended_tail",
-            EndedTailLine {
-                base: tail.base.to_string(),
-                events_captured: tail.captured.events,
-                recoverable_until: tail.last_flush.map(times::exact),
-            },
-        );
+    for line in ended_tails {
+        output.message("ended_tail", line);
     }
-    for epoch in found.tail.iter().flat_map(|tail| &tail.epochs) {
-        let EpochTimeline { entry, host, is_open, flushes, .. } = epoch;
-        let line = EpochLine { entry: *entry, host, open: *is_open, flushes: *flushes };
+    for line in epochs {
         output.message("epoch", line);
     }
-    for (object, problem) in gaps(found) {
-        output.message("gap", GapLine { object, problem });
+    for line in gaps {
+        output.message("gap", line);
     }
-    if let Some((entry, drilled)) = drill {
-        output.message("drill", DrillLine::new(*entry, drilled));
+    if let Some(line) = drill {
+        output.message("drill", line);
     }
-    let window = found.window();
-    let captured = found.tail.as_ref().map(|tail| tail.captured).unwrap_or_default();
-    output.summary(Summary {
-        source: name,
-        snapshots: found.states.len(),
-        events_captured: captured.events,
-        gaps: gaps(found).count() as u64,
-        first_event_time: window.and_then(|(first, _)| first).map(times::exact),
-        recoverable_until: window.map(|(_, until)| times::exact(until)),
-        commit_times_from: captured.first_commit.map(times::exact),
-    });
+    output.summary(summary);
 }
 
-impl<'a> DrillLine<'a> {
-    fn new(entry: u64, drilled: &'a Drilled) -> Self {
+impl TimelineView {
+    fn new(found: &Found) -> Self {
+        let Found { name, timeline: found, drill } = found;
+        let snapshot = |State { snapshot, .. }: &State| SnapshotLine {
+            snapshot_id: snapshot.id.to_string(),
+            time: times::exact(snapshot.started),
+            events: snapshot.counts.events,
+            last_event_time: snapshot.counts.last_time.map(times::exact),
+            history: snapshot.epoch,
+        };
+        let ended_tail = |tail: &TailTimeline| EndedTailLine {
+            base: tail.base.to_string(),
+            events_captured: tail.captured.events,
+            recoverable_until: tail.last_flush.map(times::exact),
+        };
+        let epoch = |epoch: &EpochTimeline| {
+            let EpochTimeline { entry, host, is_open, flushes, .. } = epoch;
+            EpochLine { entry: *entry, host: host.clone(), open: *is_open, flushes: *flushes }
+        };
+        let gap = |(object, problem): &(String, String)| GapLine {
+            object: object.clone(),
+            problem: problem.clone(),
+        };
+        let window = found.window();
+        let captured = found.tail.as_ref().map(|tail| tail.captured).unwrap_or_default();
+        Self {
+            snapshots: found.states.iter().map(snapshot).collect(),
+            ended_tails: found.ended.iter().map(ended_tail).collect(),
+            epochs: found.tail.iter().flat_map(|tail| &tail.epochs).map(epoch).collect(),
+            gaps: gaps(found).map(gap).collect(),
+            drill: drill.as_ref().map(|(entry, drilled)| DrillLine::new(*entry, drilled)),
+            summary: Summary {
+                source: name.clone(),
+                snapshots: found.states.len(),
+                events_captured: captured.events,
+                gaps: gaps(found).count() as u64,
+                first_event_time: window.and_then(|(first, _)| first).map(times::exact),
+                recoverable_until: window.map(|(_, until)| times::exact(until)),
+                commit_times_from: captured.first_commit.map(times::exact),
+            },
+        }
+    }
+}
+
+impl DrillLine {
+    fn new(entry: u64, drilled: &Drilled) -> Self {
         Self {
             entry,
             started: times::exact(drilled.started),
-            host: &drilled.host,
-            target_kind: &drilled.target_kind,
+            host: drilled.host.clone(),
+            target_kind: drilled.target_kind.clone(),
             point: point_name(drilled.point),
             reached_time: drilled.reached_time.map(times::exact),
             reached_position: drilled.reached_position,
@@ -177,7 +243,7 @@ impl<'a> DrillLine<'a> {
             events: drilled.events,
             streams: drilled.streams,
             proven: failed(drilled).next().is_none(),
-            failed: failed(drilled).collect(),
+            failed: failed(drilled).map(str::to_owned).collect(),
             duration_s: drilled.nanoseconds_taken as f64 / 1e9,
         }
     }

@@ -17,6 +17,8 @@ fn help_lists_commands_options_and_exit_codes() {
         ("icecore-dump", &["dump", "--help"]),
         ("icecore-snapshots", &["snapshots", "--help"]),
         ("icecore-check", &["check", "--help"]),
+        #[cfg(feature = "serve")]
+        ("icecore-serve", &["serve", "--help"]),
     ] {
         let help = sandbox.run(arguments).expect(0).stdout;
         insta::with_settings!({

@@ -45,5 +45,7 @@ mod object_storage;
 mod postgres;
 mod printing;
 mod read_only;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "object-storage")]
 mod single_writer;

@@ -61,6 +61,8 @@ impl Ledger {
             Some(ObjectRole::Witness(number)) if number >= self.began.next => Some(number),
             _ => None,
         });
+        // Collected, since the future could not be sent with what is lazy in it.
+        let numbers: Vec<u64> = numbers.collect();
         let (context, ledger) = (&self.context, &*self);
         let findings = stream::iter(numbers)
             .map(|number| async move {

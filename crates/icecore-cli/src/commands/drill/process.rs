@@ -47,9 +47,11 @@ pub(super) fn program(path: &Path) -> Command {
     command
 }
 
-/// Whether a variable says which server is meant, or is a secret of the repository.
+/// Whether a variable says which server is meant, or is a secret.
 pub(super) fn is_for_servers(name: &[u8]) -> bool {
-    name.starts_with(b"PG") || name.starts_with(b"ICECORE_PASSWORD")
+    name.starts_with(b"PG")
+        || name.starts_with(b"ICECORE_PASSWORD")
+        || name.starts_with(b"ICECORE_TOKEN")
 }
 
 /// Where the newest `initdb` and `pg_ctl` are.

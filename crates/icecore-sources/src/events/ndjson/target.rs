@@ -33,6 +33,13 @@ pub enum DumpFormat {
     MessagePack,
 }
 
+impl DumpFormat {
+    /// What writes events so, for a place that is no file.
+    pub fn encoder(self) -> Arc<dyn EventEncoder> {
+        Arc::new(LineEncoder::new(Some(self)))
+    }
+}
+
 impl NdjsonTarget {
     /// The file at `path`, or standard output for `-`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
