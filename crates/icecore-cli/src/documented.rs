@@ -32,7 +32,7 @@ fn documents() -> Vec<PathBuf> {
 }
 
 /// Fences of other languages than that of a shell.
-const NO_SHELL: [&str; 3] = ["rust", "sql", "toml"];
+const NO_SHELL: [&str; 6] = ["csharp", "python", "rust", "sql", "toml", "typescript"];
 
 /// The lines in fences, each with those that it goes on with, and its number.
 fn fenced(text: &str) -> Vec<(usize, String)> {

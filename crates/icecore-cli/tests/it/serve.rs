@@ -1,6 +1,7 @@
 //! `icecore serve`: what the command does, over HTTP.
 
 mod client;
+mod guides;
 mod jobs;
 mod refusals;
 mod tls;
