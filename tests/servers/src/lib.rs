@@ -1,5 +1,6 @@
-//! Real servers of object storage for tests, on ports of the loopback address that are free, and a
-//! proxy that makes the network before a server as bad as a test wants it.
+//! Real servers of object storage for tests, on ports of the loopback address that are free, a proxy
+//! that makes the network before a server as bad as a test wants it, and what puts our own server to the
+//! test.
 //!
 //! A server is gone when it is dropped, also when its test panics, and also when the process of the
 //! test is killed: a keeper outside of it then ends the server.
@@ -17,6 +18,7 @@ mod port;
 mod process;
 mod proxy;
 mod s3;
+mod schemathesis;
 mod ssh;
 mod webdav;
 
@@ -25,5 +27,6 @@ pub use google::GoogleServer;
 pub use hosts::Hosts;
 pub use proxy::{Ending, Proxy, Trap, Way};
 pub use s3::{CarelessS3Server, S3Server};
+pub use schemathesis::schemathesis;
 pub use ssh::SshServer;
 pub use webdav::{RcloneWebDavServer, WebDavServer};

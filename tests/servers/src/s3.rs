@@ -8,6 +8,15 @@ use crate::hosts::{self, Hosts};
 use crate::process::Process;
 use crate::{http, installed};
 
+/// What serves; its arguments are an address and a port.
+const PROGRAM: &str = include_str!("s3_server.py");
+
+/// Python with what that needs.
+fn python() -> Option<PathBuf> {
+    installed::find("python/bin/cheroot")?;
+    installed::find("python/bin/python")
+}
+
 /// A server that takes the conditions of S3 seriously, whatever the credentials. It keeps all in memory,
 /// and connections open.
 #[derive(Debug)]
@@ -16,18 +25,17 @@ pub struct S3Server(Process);
 impl S3Server {
     /// Starts one; `None` where it is not installed.
     pub fn start() -> Option<Self> {
-        installed::find("python/bin/cheroot")?;
-        let python = installed::find("python/bin/python")?;
+        let python = python()?;
         Some(Self(Process::start(|port, _| {
             let mut server = Command::new(&python);
-            server.args(["-c", include_str!("s3_server.py"), &port.to_string()]);
+            server.args(["-c", PROGRAM, "127.0.0.1", &port.to_string()]);
             server
         })))
     }
 
     /// Starts one that hosts reach over their lines, with a bucket; `None` where it is not installed.
     pub fn start_for(hosts: &Hosts, bucket: &str) -> Option<Self> {
-        let program = installed::find("python/bin/moto_server")?;
+        let python = python()?;
         let namespace = hosts.server();
         let runner = Hosts::runner(&namespace);
         // Whoever is not in the namespace cannot ask it.
@@ -39,8 +47,8 @@ impl S3Server {
         };
         let start = |port: u16, _: &Path| {
             let mut server = Command::new(runner[0]);
-            server.args(&runner[1..]).arg(&program);
-            server.args(["-H", "0.0.0.0", "-p", &port.to_string()]);
+            server.args(&runner[1..]).arg(&python);
+            server.args(["-c", PROGRAM, "0.0.0.0", &port.to_string()]);
             server
         };
         let server = Process::start_with(start, |port| ask(port, "GET /").contains(" 200 "));
@@ -64,9 +72,7 @@ impl S3Server {
         let status = http::send(self.0.port(), &format!("PUT /{name}"), &[], "");
         assert_eq!(status.expect("the server answers"), 200, "{name}");
     }
-}
 
-impl S3Server {
     /// Makes a bucket that keeps every version of each object, and lets nobody delete a version for
     /// thirty days.
     pub fn create_locked_bucket(&self, name: &str) {

@@ -8,7 +8,7 @@ from moto.server import DomainDispatcherApplication
 
 application = DomainDispatcherApplication(create_backend_app)
 Server(
-    ("127.0.0.1", int(sys.argv[1])),
+    (sys.argv[1], int(sys.argv[2])),
     application,
     numthreads=16,
     request_queue_size=128,

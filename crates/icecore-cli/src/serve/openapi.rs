@@ -1,5 +1,7 @@
 //! The description of the interface, from the code that answers.
 
+mod links;
+
 use super::paths;
 use super::problem::{PROBLEM_JSON, ProblemView};
 use axum::http::header::CONTENT_TYPE;
@@ -43,6 +45,11 @@ pub(super) fn frame() -> OpenApi {
 
 /// The description as text.
 pub(crate) fn description() -> String {
+    // Maps without text as keys cannot be written, and there are none.
+    described().to_pretty_json().unwrap_or_default() + "\n"
+}
+
+fn described() -> OpenApi {
     let (_, mut description) = paths::described().split_for_parts();
     for (path, item) in &mut description.paths.paths {
         let refusals = refusals_of(path);
@@ -62,13 +69,14 @@ pub(crate) fn description() -> String {
             }
         }
     }
-    // Maps without text as keys cannot be written, and there are none.
-    description.to_pretty_json().unwrap_or_default() + "\n"
+    links::add(&mut description);
+    description
 }
 
 /// The description of this interface
 #[utoipa::path(
     get,
+    operation_id = "describe",
     path = "/v1/openapi.json",
     tag = "server",
     responses((status = 200, description = "An OpenAPI document", body = Object))

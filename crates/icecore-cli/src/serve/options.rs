@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, Type};
-use utoipa::openapi::{KnownFormat, RefOr, Required, SchemaFormat};
+use utoipa::openapi::{RefOr, Required, SchemaFormat};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 /// The arguments of an operation, and the members of the body that said them.
@@ -143,7 +143,7 @@ fn schema(member: &Member, has_help: bool) -> Schema {
         Kind::Flag => ObjectBuilder::new().schema_type(Type::Boolean),
         Kind::Number => ObjectBuilder::new()
             .schema_type(Type::Integer)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .format(Some(SchemaFormat::Custom("uint64".to_owned())))
             .minimum(Some(0)),
         Kind::Text => ObjectBuilder::new().schema_type(Type::String),
         Kind::Choice(names) => {

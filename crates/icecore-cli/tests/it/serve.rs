@@ -4,6 +4,7 @@ mod client;
 mod guides;
 mod jobs;
 mod refusals;
+mod schemathesis;
 mod tls;
 
 use crate::support::{Sandbox, outcome_of};

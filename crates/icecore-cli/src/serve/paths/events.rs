@@ -31,6 +31,7 @@ enum BrokenOff {
 /// If reading fails halfway, the connection ends before the end of the body.
 #[utoipa::path(
     get,
+    operation_id = "listEvents",
     path = "/v1/snapshots/{snapshot}/streams/{stream}/events",
     tag = "reading",
     params(

@@ -14,6 +14,7 @@ pub(super) struct Health {
 /// That the server runs; needs no token
 #[utoipa::path(
     get,
+    operation_id = "health",
     path = "/health",
     tag = "server",
     security(()),

@@ -32,6 +32,7 @@ pub(super) struct JobList {
 /// All jobs that run or wait, and the last that ended
 #[utoipa::path(
     get,
+    operation_id = "listJobs",
     path = "/v1/jobs",
     tag = "jobs",
     responses((status = 200, description = "Jobs, oldest first", body = JobList))
@@ -43,6 +44,7 @@ pub(super) async fn list(State(server): State<Arc<Server>>) -> Json<JobList> {
 /// Back up an event store as a new snapshot
 #[utoipa::path(
     post,
+    operation_id = "startBackup",
     path = "/v1/jobs/backup",
     tag = "jobs",
     request_body = BackupRequest,
@@ -59,6 +61,7 @@ pub(super) async fn backup(
 /// Restore a snapshot, or some of its streams
 #[utoipa::path(
     post,
+    operation_id = "startRestore",
     path = "/v1/jobs/restore",
     tag = "jobs",
     request_body = RestoreRequest,
@@ -76,6 +79,7 @@ pub(super) async fn restore(
 /// The point is one of `to_time`, `to_commit_time`, `to_position`, `to_event`, `to_version` and `latest`.
 #[utoipa::path(
     post,
+    operation_id = "startRecover",
     path = "/v1/jobs/recover",
     tag = "jobs",
     request_body = RecoverRequest,
@@ -92,6 +96,7 @@ pub(super) async fn recover(
 /// Check that everything is there, and is what it should be
 #[utoipa::path(
     post,
+    operation_id = "startCheck",
     path = "/v1/jobs/check",
     tag = "jobs",
     request_body = CheckRequest,
@@ -107,6 +112,7 @@ pub(super) async fn check(
 /// Prove that a source can be recovered
 #[utoipa::path(
     post,
+    operation_id = "startDrill",
     path = "/v1/jobs/drill",
     tag = "jobs",
     request_body = DrillRequest,
@@ -123,6 +129,7 @@ pub(super) async fn drill(
 /// All of a job
 #[utoipa::path(
     get,
+    operation_id = "showJob",
     path = "/v1/jobs/{job}",
     tag = "jobs",
     params(("job" = String, Path, description = "The job's id")),
@@ -140,6 +147,7 @@ pub(super) async fn show(
 /// One that has ended stays as it is.
 #[utoipa::path(
     post,
+    operation_id = "cancelJob",
     path = "/v1/jobs/{job}/cancel",
     tag = "jobs",
     params(("job" = String, Path, description = "The job's id")),

@@ -29,6 +29,7 @@ pub(super) struct LogPage {
 #[into_params(parameter_in = Query)]
 pub(super) struct WhichEntries {
     /// Only entries behind the one of this number, which is the last of the page before
+    #[param(format = "uint64", minimum = 0)]
     after: Option<u64>,
     /// Entries of a page
     #[serde(default = "page")]
@@ -39,6 +40,7 @@ pub(super) struct WhichEntries {
 /// What can be recovered of a source, what is missing of its tail, and its newest drill
 #[utoipa::path(
     get,
+    operation_id = "showTimeline",
     path = "/v1/timeline",
     tag = "reading",
     params(TimelineQuery),
@@ -55,6 +57,7 @@ pub(super) async fn timeline(
 /// Everything that ever changed the repository, read anew and verified
 #[utoipa::path(
     get,
+    operation_id = "listLog",
     path = "/v1/log",
     tag = "reading",
     params(WhichEntries),

@@ -13,6 +13,18 @@ use futures::stream;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::watch;
+use utoipa::ToSchema;
+
+/// One event of those that are sent
+#[derive(ToSchema)]
+#[schema(as = JobEvent)]
+#[expect(dead_code, reason = "it describes what is sent, and is not what sends it")]
+struct JobEvent {
+    /// `progress`, or `ended` for the last
+    event: &'static str,
+    /// A job in JSON: as in the list of jobs, the last one with all of it
+    data: String,
+}
 
 /// Someone who watches a job.
 struct Watcher {
@@ -26,10 +38,11 @@ struct Watcher {
 /// `progress` is the job without what it has printed, `ended` all of it, once; then the answer ends.
 #[utoipa::path(
     get,
+    operation_id = "watchJob",
     path = "/v1/jobs/{job}/events",
     tag = "jobs",
     params(("job" = String, Path, description = "The job's id")),
-    responses((status = 200, description = "Events `progress` and `ended`", body = String, content_type = "text/event-stream"))
+    responses((status = 200, description = "Events `progress` and `ended`", body = JobEvent, content_type = "text/event-stream"))
 )]
 pub(super) async fn events(
     State(server): State<Arc<Server>>,

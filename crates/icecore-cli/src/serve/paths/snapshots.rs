@@ -34,6 +34,7 @@ pub(super) struct Which {
 /// Snapshots, in the order in which they were made
 #[utoipa::path(
     get,
+    operation_id = "listSnapshots",
     path = "/v1/snapshots",
     tag = "reading",
     params(SnapshotsQuery),
@@ -50,6 +51,7 @@ pub(super) async fn list(
 /// All that is recorded of a snapshot
 #[utoipa::path(
     get,
+    operation_id = "showSnapshot",
     path = "/v1/snapshots/{snapshot}",
     tag = "reading",
     params(("snapshot" = String, Path, description = "The beginning of its id, four digits or more, or `latest`"), Which),

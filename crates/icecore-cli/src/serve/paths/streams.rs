@@ -58,6 +58,7 @@ pub(super) fn check_limit(limit: usize) -> Result<(), Problem> {
 /// The streams of a snapshot, sorted by their ids
 #[utoipa::path(
     get,
+    operation_id = "listStreams",
     path = "/v1/snapshots/{snapshot}/streams",
     tag = "reading",
     params(("snapshot" = String, Path, description = "The beginning of its id, four digits or more, or `latest`"), WhichStreams),
