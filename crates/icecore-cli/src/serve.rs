@@ -15,6 +15,7 @@ mod openapi;
 mod options;
 mod paths;
 mod problem;
+mod results;
 mod token;
 
 use crate::context::Context;

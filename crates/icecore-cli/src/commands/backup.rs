@@ -18,6 +18,8 @@ use icecore::environment::{Clock as _, SystemClock};
 use icecore_format::snapshot::Tag;
 pub(crate) use reading::told;
 use report::Report;
+#[cfg(feature = "serve")]
+pub(crate) use report::Summary;
 use std::time::Instant;
 
 /// The label of snapshots whose writer was kept apart from others by a lease, and not by the storage.

@@ -9,6 +9,7 @@ use icecore::check::{CheckOptions, CheckReport, check};
 use icecore::{Monitor, snapshots};
 use serde::Serialize;
 use std::time::Instant;
+use utoipa::ToSchema;
 
 /// Check that everything is there, and is what it should be
 #[derive(Debug, Args)]
@@ -29,8 +30,10 @@ struct FindingView<'a> {
     problem: &'a str,
 }
 
-#[derive(Serialize)]
-struct Summary<'a> {
+/// What a check found
+#[derive(Serialize, ToSchema)]
+#[schema(as = CheckResult)]
+pub(crate) struct Summary<'a> {
     findings: usize,
     snapshots: u64,
     packs: u64,

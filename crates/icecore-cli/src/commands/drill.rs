@@ -36,7 +36,7 @@ use icecore::{Monitor, Repository};
 use icecore_format::random::random_bytes;
 use proof::{Check, Proof};
 use record::drilled;
-use report::DrillReport;
+pub(crate) use report::DrillReport;
 use scratch::Scratch;
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -17,6 +17,7 @@ use icecore_format::snapshot::Snapshot;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::time::Instant;
+use utoipa::ToSchema;
 
 /// How many streams a person is told of one by one; the others are counted.
 const STREAMS_TOLD_MAX: usize = 20;
@@ -117,8 +118,10 @@ struct StreamView<'a> {
     outcome: &'a str,
 }
 
-#[derive(Serialize)]
-struct Summary<'a> {
+/// What a restore did
+#[derive(Serialize, ToSchema)]
+#[schema(as = RestoreResult)]
+pub(crate) struct Summary<'a> {
     snapshot_id: String,
     target: &'a str,
     events_restored: u64,
@@ -129,8 +132,10 @@ struct Summary<'a> {
     notes: &'a [String],
 }
 
-#[derive(Serialize)]
-struct PlanSummary<'a> {
+/// What a restore would do
+#[derive(Serialize, ToSchema)]
+#[schema(as = RestorePlan)]
+pub(crate) struct PlanSummary<'a> {
     snapshot_id: String,
     target: &'a str,
     dry_run: bool,

@@ -1,6 +1,7 @@
 //! A job: one run of a command, what it has told, and how it ended.
 
 use super::problem::JobError;
+use super::results::JobResult;
 use crate::error::CommandError;
 use crate::interrupt::Interrupt;
 use crate::progress::Status;
@@ -84,7 +85,7 @@ pub(super) struct WholeJobView {
     #[serde(flatten)]
     job: JobView,
     /// The `summary` that the command prints
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<JobResult>)]
     result: Option<Value>,
     /// What else it prints
     #[schema(value_type = Vec<Object>)]

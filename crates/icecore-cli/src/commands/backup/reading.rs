@@ -3,9 +3,11 @@
 use crate::table::{bytes, count, counted};
 use icecore::source::{Proof, Reading, Whole};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-/// What was read, as programs see it.
-#[derive(Debug, Serialize)]
+/// What was read, and why
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reading)]
 pub(super) struct ReadingView<'a> {
     reading: &'static str,
     reading_reason: &'static str,

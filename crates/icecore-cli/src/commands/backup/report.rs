@@ -7,6 +7,7 @@ use crate::snapshot_view::{CountsView, oddities, short_id};
 use crate::table;
 use icecore::backup::{BackupReport, History};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What a backup did.
 pub(super) struct Report<'a> {
@@ -16,11 +17,14 @@ pub(super) struct Report<'a> {
     pub(super) seconds: f64,
 }
 
-#[derive(Serialize)]
-struct Summary<'a> {
+/// What a backup did
+#[derive(Serialize, ToSchema)]
+#[schema(as = BackupResult)]
+pub(crate) struct Summary<'a> {
     snapshot_id: String,
     source: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     found: Option<&'a str>,
     events_new: u64,
     #[serde(flatten)]
@@ -32,6 +36,7 @@ struct Summary<'a> {
     bytes_read: u64,
     bytes_stored: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     verified: Option<bool>,
     duration_s: f64,
 }

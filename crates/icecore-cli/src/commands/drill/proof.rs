@@ -2,6 +2,7 @@
 
 use icecore::recover::RecoverReport;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Details of a check that are told one by one.
 pub(super) const DETAILS_MAX: usize = 20;
@@ -16,8 +17,9 @@ pub(super) struct Proof {
     pub(super) checks: Vec<Check>,
 }
 
-/// Something that was checked, or not.
-#[derive(Debug, Serialize)]
+/// Something that was checked, or not
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DrillCheck)]
 pub(super) struct Check {
     pub(super) name: &'static str,
     pub(super) outcome: CheckOutcome,
@@ -26,8 +28,8 @@ pub(super) struct Check {
     pub(super) details: Vec<String>,
 }
 
-/// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How a check ended
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum CheckOutcome {
     Passed,

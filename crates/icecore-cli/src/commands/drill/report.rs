@@ -9,16 +9,20 @@ use icecore_format::Timestamp;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
+use utoipa::ToSchema;
 
-/// What a drill showed.
-#[derive(Serialize)]
-pub(super) struct DrillReport<'a> {
+/// What a drill showed, with what a recovery's result says of the source and the point
+#[derive(Serialize, ToSchema)]
+#[schema(as = DrillResult)]
+pub(crate) struct DrillReport<'a> {
     proven: bool,
     started: String,
     /// What is said of the source and the point where nothing was recovered.
     #[serde(flatten)]
+    #[schema(ignore)]
     plan: Option<PlanView<'a>>,
     #[serde(flatten)]
+    #[schema(ignore)]
     asked: Option<Asked<'a>>,
     has_tail: bool,
     events: u64,

@@ -9,6 +9,7 @@ use icecore::recover::{EventMark, RecoverPlan, RecoverReport, RecoveryPoint};
 use icecore::restore::RestorePlan;
 use icecore_format::snapshot::Snapshot;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What there is to say whatever happened.
 pub(crate) struct Report<'a> {
@@ -20,8 +21,9 @@ pub(crate) struct Report<'a> {
     pub(crate) output: &'a Output,
 }
 
-/// How the point was had.
-#[derive(Serialize)]
+/// How the point was had
+#[derive(Serialize, ToSchema)]
+#[schema(as = Recovered)]
 pub(crate) struct PlanView<'a> {
     source: &'a str,
     target: &'a str,
@@ -42,24 +44,34 @@ pub(crate) struct PlanView<'a> {
     rpo_met: Option<bool>,
 }
 
-#[derive(Serialize)]
+/// The point that was asked for
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoveryPoint)]
 struct PointView<'a> {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     taken_for_utc: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     position: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     event_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     stream_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     version: Option<u64>,
 }
 
-#[derive(Serialize)]
+/// An event
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventMark)]
 struct MarkView<'a> {
     stream_id: &'a str,
     version: u64,
@@ -69,8 +81,10 @@ struct MarkView<'a> {
     position: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Summary<'a> {
+/// What a recovery did
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoverResult)]
+pub(crate) struct Summary<'a> {
     #[serde(flatten)]
     plan: PlanView<'a>,
     events_restored: u64,
@@ -86,8 +100,10 @@ struct Summary<'a> {
     notes: &'a [String],
 }
 
-#[derive(Serialize)]
-struct PlanSummary<'a> {
+/// What a recovery would do
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoverPlan)]
+pub(crate) struct PlanSummary<'a> {
     #[serde(flatten)]
     plan: PlanView<'a>,
     dry_run: bool,
