@@ -30,7 +30,9 @@ use self::connection::Connection;
 use self::directories::Directories;
 use self::failure::Failure;
 use crate::name::check_prefix;
-use crate::{Bandwidth, Content, ObjectInfo, ObjectName, Operation, Store, StoreError, StoreErrorKind};
+use crate::{
+    Bandwidth, Content, ObjectInfo, ObjectName, Operation, Store, StoreError, StoreErrorKind,
+};
 
 /// Requests that run at the same time: as many as object storage takes would be many for a server of
 /// one's own, which has a thread or a process for each.

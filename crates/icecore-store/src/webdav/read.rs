@@ -144,11 +144,7 @@ fn content_range(answer: &Answer) -> Option<(u64, u64)> {
 }
 
 /// Exactly `bytes` bytes, after `skipped` that nobody wants.
-async fn exactly(
-    mut answer: Answer,
-    mut skipped: u64,
-    bytes: u64,
-) -> Result<Bytes, Failure> {
+async fn exactly(mut answer: Answer, mut skipped: u64, bytes: u64) -> Result<Bytes, Failure> {
     let mut content = BytesMut::with_capacity(bytes.min(BELIEVED_BYTES_MAX) as usize);
     // What comes after the part, of a server that sends everything, is left there.
     while (content.len() as u64) < bytes

@@ -167,7 +167,6 @@ async fn read_slots(store: &dyn Store, slots: Vec<(ObjectName, KeyId)>) -> Vec<N
 }
 
 /// The keys from the slot that the password opens, and that slot's bytes.
-
 async fn find_keys(
     slots: Vec<NamedSlot>,
     environment: &Environment,

@@ -25,8 +25,9 @@ impl<'r> Session<'r> {
         if role == Role::Reader {
             return Err(SessionError::NotAllowed(role));
         }
+        let proof = async { repository.prove_exclusive().await.map_err(SessionError::from) };
         let refresh = async { repository.refresh().await.map_err(SessionError::from) };
-        futures::try_join!(repository.prove_exclusive(), refresh)?;
+        futures::try_join!(proof, refresh)?;
         let state = repository.ledger().await.prefix_so_far()?.state().clone();
         let mut index = Index::clone(&*repository.index().await?);
         let adopted = adopt(repository, &state, &mut index).await?;
