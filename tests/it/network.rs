@@ -51,7 +51,7 @@ struct Far {
     proxy: Arc<Proxy>,
     /// The way that needs no line.
     near: Arc<dyn Store>,
-    far: Arc<dyn Store>,
+    line: Arc<dyn Store>,
 }
 
 impl Far {
@@ -59,16 +59,16 @@ impl Far {
     async fn new(server: &S3Server, prefix: &str) -> Self {
         let proxy = Arc::new(Proxy::start(server.port()));
         let near = Arc::new(store(&server.endpoint(), prefix));
-        let far = store(&proxy.endpoint(), prefix).with_silence_max(SILENCE_MAX);
-        let far = Arc::new(RetryingStore::with_patience(Arc::new(far), PATIENCE));
+        let line = store(&proxy.endpoint(), prefix).with_silence_max(SILENCE_MAX);
+        let line = Arc::new(RetryingStore::with_patience(Arc::new(line), PATIENCE));
         let host = Host::new();
         host.init_with_chunks(near.clone(), SMALL_CHUNKS).await;
-        Self { host, proxy, near, far }
+        Self { host, proxy, near, line }
     }
 
     /// Opens the repository through the line.
     async fn open(&self) -> Repository {
-        self.host.open(self.far.clone()).await.unwrap()
+        self.host.open(self.line.clone()).await.unwrap()
     }
 }
 

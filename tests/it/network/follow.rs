@@ -45,7 +45,7 @@ async fn what_was_committed_while_the_network_was_gone_becomes_durable_once() {
             let prefix = format!("follow/{number}/{}", patience.tries_max);
             let mut far = Far::new(&server, &prefix).await;
             let line = store(&far.proxy.endpoint(), &prefix).with_silence_max(SILENCE_MAX);
-            far.far = Arc::new(RetryingStore::with_patience(Arc::new(line), patience));
+            far.line = Arc::new(RetryingStore::with_patience(Arc::new(line), patience));
             let told = follow_through(&far, begin).await;
             if trouble == "cut" && patience == HASTY {
                 assert!(told.contains("cannot write tail/"), "{told}");

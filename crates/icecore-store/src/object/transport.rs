@@ -334,7 +334,7 @@ mod tests {
     /// The lengths of the frames of a body of so many bytes.
     async fn frames(bytes: usize, upload: Lane) -> Vec<usize> {
         let rest = Buffer::from(vec![7; bytes]);
-        let progress = Progress::begin(Duration::from_secs(60));
+        let progress = Progress::begin(Duration::from_mins(1));
         let mut body = RequestBody { rest, frame: Bytes::new(), progress, upload, turn: None };
         let mut frames = Vec::new();
         while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
@@ -365,7 +365,7 @@ mod tests {
                 .tls_backend_preconfigured(tls::nobody().unwrap())
                 .build()
                 .unwrap(),
-            silence_max: Duration::from_secs(60),
+            silence_max: Duration::from_mins(1),
             bandwidth: Bandwidth::new(None, Some(100_000)),
             pace: Pace::new(2),
             digests: Digests::None,
