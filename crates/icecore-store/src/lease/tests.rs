@@ -170,8 +170,10 @@ async fn write_again_and_again(
     let mut appended = 0;
     let rate = 0.95 + random(100) as f64 / 1000.0;
     for run in 0..6 {
+        // Now and then longer than a lease lasts.
+        let milliseconds = if random(3) == 0 { random(60_000) } else { random(4000) };
         let troubles = Troubles {
-            latency_max: Duration::from_millis(1 + random(4000)),
+            latency_max: Duration::from_millis(1 + milliseconds),
             failures_of_100: random(15),
             late_max: Duration::from_secs(random(20)),
             denies_deletes: false,
