@@ -68,15 +68,14 @@ impl Repository {
                 known.0.repository == config.repository
                     && slots.iter().any(|(_, id)| *id == known.0.id)
             };
-            let keys = match known.filter(is_there) {
-                Some((_, keys)) => keys,
-                None => {
-                    let slots = read_slots(&*store, slots).await;
-                    let (keys, slot) = find_keys(slots, &environment, &config, password).await?;
-                    let (local, place) = (environment.local.clone(), store.place());
-                    environment.compute(move || local.keep_slot_at(&place, &slot)).await;
-                    keys
-                }
+            let keys = if let Some((_, keys)) = known.filter(is_there) {
+                keys
+            } else {
+                let slots = read_slots(&*store, slots).await;
+                let (keys, slot) = find_keys(slots, &environment, &config, password).await?;
+                let (local, place) = (environment.local.clone(), store.place());
+                environment.compute(move || local.keep_slot_at(&place, &slot)).await;
+                keys
             };
             if keys.config != config.hash() {
                 return Err(OpenError::ConfigReplaced);
