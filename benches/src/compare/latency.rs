@@ -193,7 +193,7 @@ impl User<'_> {
     /// A stream in the middle, and how many there are.
     fn streams(&self) -> Result<(String, u64), CompareError> {
         let list = self.invocation(&["--json", "streams", "latest"]).output(self.interrupt)?;
-        let lines = list.iter().filter(|byte| **byte == b'\n').count();
+        let lines = String::from_utf8_lossy(&list).lines().count();
         let stream = stream_ids(&list, 1)
             .pop()
             .ok_or_else(|| cannot("choose a stream")(io::Error::other("the snapshot has none")))?;
