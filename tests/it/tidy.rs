@@ -42,6 +42,7 @@ fn crates_know_only_those_that_the_architecture_lets_them_know() {
                 "icecore-sources",
                 "icecore-store",
                 "icecore-test-cluster",
+                "icecore-test-servers",
             ],
         ),
         ("icecore-cli", &["icecore", "icecore-format", "icecore-sources", "icecore-store"]),

@@ -110,7 +110,12 @@ impl Context {
         if let Purpose::Writing(command) = purpose {
             store = self.to_write(&location, impatient, command).await?;
         }
-        Ok(Repository::open(store, environment, &password).await?)
+        // That storage cannot be reached, or the place itself is missing, this request tells sooner and more
+        // plainly than opening does.
+        let is_there = async { has_config(&*store).await.map_err(CommandError::from) };
+        let opened = async { Ok(Repository::open(store.clone(), environment, &password).await) };
+        let (_, opened) = tokio::try_join!(is_there, opened)?;
+        Ok(opened?)
     }
 
     /// The store at a place, counted and limited as this process is.
