@@ -53,6 +53,10 @@ impl Ledger {
         }
         self.read_to_end().await?;
         if let Some(seen) = seen {
+            // What was foreseen may be older than what is remembered, if another process appended meanwhile.
+            if self.head_before(seen.next).is_none() {
+                self.read_to_end().await?;
+            }
             match self.head_before(seen.next) {
                 Some(head) if head == seen.head => {}
                 Some(_) => self.alarm(Alarm::Replaced { number: seen.next }),

@@ -1,8 +1,9 @@
 //! Reading forward: what it costs, and what it makes of what it finds.
 
 use super::{
-    FOUNDER, READER, WRITER, append, assert_sound, commit, items, ledger_name, open, replayed,
-    seal_plaintext, sealed, shared, sign, snapshot_id, store_with, void_reason, witness_name,
+    FOUNDER, Foresight, READER, WRITER, append, assert_sound, commit, context, items, ledger_name,
+    open, replayed, seal_plaintext, sealed, shared, sign, snapshot_id, store_with, void_reason,
+    witness_name,
 };
 use crate::ledger::{Alarm, AppendError, Appended, Ledger, SeenHead};
 use icecore_format::Hash;
@@ -283,4 +284,17 @@ async fn a_read_that_fails_for_the_moment_is_made_again_and_one_that_goes_on_fai
     faulty.add(Matcher::first(GET, "ledger/"), Effect::Fail(StoreErrorKind::Denied));
     assert!(ledger.read_forward(None).await.is_err());
     assert!(ledger.prefix(None).await.is_ok(), "what was applied stays, and reading goes on");
+}
+
+#[tokio::test]
+async fn what_was_foreseen_before_another_process_appended_is_no_rollback() {
+    let store = store_with(5).await;
+    let foresight = Foresight::look(&*shared(&store)).await.unwrap();
+    let mut other = open(shared(&store), &FOUNDER).await;
+    append(&mut other, commit(5)).await;
+    let seen = other.seen_head();
+    let mut ledger = Ledger::open(context(shared(&store), &FOUNDER), foresight).await.unwrap();
+    ledger.read_forward(Some(seen)).await.unwrap();
+    assert_sound(&ledger);
+    assert_eq!(ledger.seen_head(), seen);
 }
