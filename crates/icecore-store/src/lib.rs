@@ -48,7 +48,7 @@ pub use lease::{
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use metered::{Meter, MeteredStore, Requests};
-pub use name::{NameError, OBJECT_NAME_BYTES_MAX, ObjectName};
+pub use name::{LEASE_PREFIX, NameError, OBJECT_NAME_BYTES_MAX, ObjectName};
 #[cfg(feature = "object-storage")]
 pub use object::{
     AccessKey, AzureCredential, AzureSettings, GoogleSettings, ObjectSettings, ObjectStore,

@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// stores allow for a key, and bounds the depth of directories.
 pub const OBJECT_NAME_BYTES_MAX: usize = 200;
 
+/// Where the leases of single writers are: below it are no objects of whoever keeps objects here.
+pub const LEASE_PREFIX: &str = "lease/";
+
 /// The first segment that no name has: the local store keeps unfinished writes below it.
 pub(crate) const RESERVED_SEGMENT: &str = "tmp";
 

@@ -43,7 +43,7 @@ impl ObjectRole {
     pub const CHECKPOINT_PREFIX: &'static str = "checkpoint/";
 
     /// Where single writers keep others off; not the repository's, and in no listing of its objects.
-    pub const LEASE_PREFIX: &'static str = "lease/";
+    pub const LEASE_PREFIX: &'static str = icecore_store::LEASE_PREFIX;
 
     /// Where the objects of an epoch's tail are that may repeat others: few of all.
     pub fn repeats_prefix(session: SessionId) -> String {

@@ -78,9 +78,7 @@ impl LocalState {
         };
         RepositoryState { state: own(&self.state_directory), cache: own(&self.cache_directory) }
     }
-}
 
-impl LocalState {
     /// The key slot that was opened last in the repository at a place, as it was stored.
     pub(crate) fn slot_at(&self, place: &str) -> Option<Vec<u8>> {
         self.slots(place).cached(SLOT)

@@ -41,8 +41,8 @@ pub async fn streams(
 /// The events of these streams, in the order of the snapshot: chunks, one after the other, of which each
 /// gives its own with [`EventChunk::visit`].
 ///
-/// Some chunks are read ahead, of about 256 KiB each, and the blocks of more; fewer where payloads are large. Dropping what is
-/// returned ends the reading.
+/// Some chunks are read ahead, of about 256 KiB each, and the blocks of more; fewer where payloads are
+/// large. Dropping what is returned ends the reading.
 pub async fn events(
     repository: &Repository,
     snapshot: &Snapshot,

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::record::{LeaseHolder, LeaseName, PREFIX, RECORD_BYTES_MAX};
+use super::record::{LeaseHolder, LeaseName, RECORD_BYTES_MAX};
 use super::{LeaseError, LeaseNews, Shared};
-use crate::{StoreError, StoreErrorKind};
+use crate::{LEASE_PREFIX, StoreError, StoreErrorKind};
 
 /// What is known of others, by owner.
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ impl Watch {
     /// Looks who is there; one of those that are not known to be dead.
     async fn look(&mut self, shared: &Shared) -> Result<Option<(u128, Seen)>, StoreError> {
         let asked = shared.now();
-        let listed = shared.store.list(PREFIX).await?;
+        let listed = shared.store.list(LEASE_PREFIX).await?;
         let answered = shared.now();
         let mut others: HashMap<u128, Vec<u64>> = HashMap::new();
         let mut ended = Vec::new();

@@ -8,10 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::ObjectName;
-
-/// Where leases are.
-pub(super) const PREFIX: &str = "lease/";
+use crate::{LEASE_PREFIX, ObjectName};
 
 /// The largest record that is read.
 pub(super) const RECORD_BYTES_MAX: u64 = 1 << 10;
@@ -121,15 +118,15 @@ impl LeaseName {
     pub(super) fn object_name(self) -> ObjectName {
         let Self { owner, number } = self;
         let name = match number {
-            Some(number) => format!("{PREFIX}{owner:032x}-{number:020}"),
-            None => format!("{PREFIX}{owner:032x}-end"),
+            Some(number) => format!("{LEASE_PREFIX}{owner:032x}-{number:020}"),
+            None => format!("{LEASE_PREFIX}{owner:032x}-end"),
         };
         name.try_into().expect("it consists of digits and hyphens")
     }
 
     /// The name, if it is one.
     pub(super) fn of(name: &ObjectName) -> Option<Self> {
-        let (owner, number) = name.as_str().strip_prefix(PREFIX)?.split_once('-')?;
+        let (owner, number) = name.as_str().strip_prefix(LEASE_PREFIX)?.split_once('-')?;
         let owner = u128::from_str_radix(owner, 16).ok()?;
         let number = if number == "end" { None } else { Some(number.parse().ok()?) };
         let found = Self { owner, number };

@@ -24,8 +24,8 @@ impl Ledger {
     /// Opens the ledger at its newest checkpoint that can be trusted and read, or at its beginning.
     ///
     /// A checkpoint counts if the founder signed it, or the key that reads it: a stolen writer's
-    /// key could sign one that says anything. Others are not used, even
-    /// where one was read before anybody knew whose it is.
+    /// key could sign one that says anything. Others are not used, even where one was read before
+    /// anybody knew whose it is.
     pub(crate) async fn open(
         context: LedgerContext,
         foresight: Foresight,

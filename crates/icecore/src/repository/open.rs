@@ -64,9 +64,8 @@ impl Repository {
             let known = async { Ok(open_known_slot(&*store, &environment, password).await) };
             let (config, slots, known) = try_join!(read_config(&*store), slots, known)?;
             let slots = slots?;
-            let is_there = |known: &(KeySlot, KeySet)| {
-                known.0.repository == config.repository
-                    && slots.iter().any(|(_, id)| *id == known.0.id)
+            let is_there = |(slot, _): &(KeySlot, KeySet)| {
+                slot.repository == config.repository && slots.iter().any(|(_, id)| *id == slot.id)
             };
             let keys = if let Some((_, keys)) = known.filter(is_there) {
                 keys

@@ -78,15 +78,10 @@ async fn append(
     commit: &mut Commit,
     tail_end: Option<TailMark>,
 ) -> Result<u64, SessionError> {
-    let mut is_first = true;
+    let mut ledger = repository.ledger().await;
+    // Mostly nothing was appended since the session began; if something was, storage says so.
+    let mut prefix = ledger.prefix_so_far()?;
     loop {
-        let mut ledger = repository.ledger().await;
-        // Mostly nothing was appended since the session began; if something was, storage says so.
-        let prefix = if std::mem::take(&mut is_first) {
-            ledger.prefix_so_far()?
-        } else {
-            ledger.prefix(None).await?
-        };
         // Rule 4, against exactly the entries before this one.
         let state = prefix.state();
         let sessions = commit.adopted.iter().chain([&commit.session]);
@@ -113,6 +108,7 @@ async fn append(
         if let Appended::At(number) = prefix.append(body).await? {
             return Ok(number);
         }
+        prefix = ledger.prefix(None).await?;
     }
 }
 
