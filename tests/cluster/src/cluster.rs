@@ -29,6 +29,9 @@ const ALWAYS: &str = "local all postgres trust\nlocal replication postgres trust
 /// Who is let in where a test does not say.
 const EVERYONE: &str = "local all all trust\nhost all all 127.0.0.1/32 trust\n";
 
+/// What ends a statement that waits for what never comes, so that the test says which one it was.
+const STATEMENT_TIMEOUT: &str = "2min";
+
 /// A PostgreSQL server, which is gone when this is dropped.
 #[derive(Debug)]
 pub struct Cluster {
@@ -95,6 +98,7 @@ impl Cluster {
         script.write_all(sql.as_bytes()).expect("there is room");
         script.rewind().expect("it can be read again");
         let mut psql = self.client("psql");
+        psql.env("PGOPTIONS", format!("--statement-timeout={STATEMENT_TIMEOUT}"));
         psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"]);
         psql.args(["--set=ON_ERROR_STOP=1", "--dbname", database, "--file=-"]);
         psql.stdin(script);
