@@ -1,6 +1,7 @@
 //! Reading chunks: by id, through the block that holds them, verified.
 //!
-//! A block that several readers want at the same time is fetched and opened once.
+//! A block that several readers want at the same time is fetched and opened once. Blocks that are known to be
+//! wanted soon and lie beside each other are fetched with one request.
 
 use crate::environment::Environment;
 use crate::error::ReadError;
@@ -17,6 +18,7 @@ use icecore_format::record::Record;
 use icecore_format::{ChunkId, ChunkKind, PackClass, PackId};
 use icecore_store::Store;
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Decoded blocks that are kept, in bytes: what a restore needs to come back to, where chunks of
@@ -26,6 +28,10 @@ const CACHE_BYTES_MAX: u64 = 64 << 20;
 /// What is read of a pack before a block and not needed, at most, in bytes, to have the pack's header
 /// with the same request.
 const SKIPPED_BYTES_MAX: u64 = 256 << 10;
+
+/// Neighbouring blocks that one request brings, at most, in bytes: then the way to storage and back
+/// matters no more, and what is read ahead still comes in several requests at once.
+const STRETCH_BYTES_MAX: u64 = 4 << 20;
 
 type SharedResult<T> = Result<Arc<T>, Arc<ReadError>>;
 type SharedRead<T> = Shared<BoxFuture<'static, SharedResult<T>>>;
@@ -46,6 +52,21 @@ impl Drop for Reading {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// Blocks of a pack that lie beside each other, or one.
+#[derive(Clone)]
+struct Stretch {
+    pack: PackId,
+    class: PackClass,
+    bytes: Range<u64>,
+}
+
+/// What is stored there, and the key that opens it.
+struct Sealed {
+    key: Arc<PackKey>,
+    first: u64,
+    bytes: Bytes,
 }
 
 struct Inner {
@@ -125,60 +146,134 @@ impl ChunkReader {
         R::decode(&chunk).map_err(|source| ReadError::ChunkMalformed { id, source })
     }
 
-    /// Begins to read the block of a chunk in the background; `None` if somebody has, or nobody can.
-    pub(crate) async fn begin_to_read(&self, id: ChunkId) -> Option<Reading> {
+    /// The block of a chunk, if it is to be read yet: nobody has begun to, and somebody can.
+    pub(crate) async fn unread_block(&self, id: ChunkId) -> Option<BlockLocation> {
         if self.tail.as_ref().is_some_and(|tail| tail.has(&id)) {
             return None;
         }
         let block = self.locate(&id).await.ok()?.block;
-        if lock(&self.inner.blocks).blocks.contains_key(&block) {
-            return None;
-        }
-        let (reading, handle) = abortable(self.shared_block(block));
-        self.inner.environment.executor.spawn(reading.map(drop).boxed());
-        Some(Reading(handle))
+        let is_read = lock(&self.inner.blocks).blocks.contains_key(&block);
+        (!is_read).then_some(block)
+    }
+
+    /// Begins to read blocks in the background, in the order of `blocks`.
+    pub(crate) fn begin_to_read(&self, blocks: &[BlockLocation]) -> Vec<Reading> {
+        let stretches = stretches(blocks);
+        let sealed: Vec<_> =
+            stretches.iter().map(|stretch| self.inner.shared_stretch(stretch.clone())).collect();
+        let begin = |block: &BlockLocation| {
+            let found = stretches.iter().position(|stretch| stretch.holds(block));
+            let read = self.shared_block(*block, found.map(|found| sealed[found].clone()));
+            let (reading, handle) = abortable(read);
+            self.inner.environment.executor.spawn(reading.map(drop).boxed());
+            Reading(handle)
+        };
+        blocks.iter().map(begin).collect()
     }
 
     async fn block(&self, location: BlockLocation) -> Result<Arc<Bytes>, ReadError> {
-        self.shared_block(location).await.map_err(ReadError::Shared)
+        self.shared_block(location, None).await.map_err(ReadError::Shared)
     }
 
-    fn shared_block(&self, location: BlockLocation) -> SharedRead<Bytes> {
+    /// A block, which may be `among` others that are being fetched.
+    fn shared_block(
+        &self,
+        location: BlockLocation,
+        among: Option<SharedRead<Sealed>>,
+    ) -> SharedRead<Bytes> {
         let mut cache = lock(&self.inner.blocks);
         if let Some(read) = cache.blocks.get(&location) {
             return read.clone();
         }
         let inner = self.inner.clone();
-        let read = async move { inner.fetch_block(location).await.map_err(Arc::new) };
+        let read = async move { inner.read_block(location, among).await.map_err(Arc::new) };
         let read = read.boxed().shared();
         cache.insert(location, read.clone());
         read
     }
 }
 
+impl Stretch {
+    fn of(block: &BlockLocation) -> Self {
+        let first = u64::from(block.offset);
+        let bytes = first..first + u64::from(block.stored_bytes);
+        Self { pack: block.pack, class: block.class, bytes }
+    }
+
+    fn holds(&self, block: &BlockLocation) -> bool {
+        let block = Self::of(block);
+        let is_within = self.bytes.start <= block.bytes.start && block.bytes.end <= self.bytes.end;
+        self.pack == block.pack && is_within
+    }
+
+    /// Whether `next` begins where this ends, and both are not too much for a request.
+    fn is_continued_by(&self, next: &Self) -> bool {
+        self.pack == next.pack
+            && self.bytes.end == next.bytes.start
+            && next.bytes.end - self.bytes.start <= STRETCH_BYTES_MAX
+    }
+}
+
+/// The fewest stretches that hold all blocks and nothing else.
+fn stretches(blocks: &[BlockLocation]) -> Vec<Stretch> {
+    let mut stretches: Vec<_> = blocks.iter().map(Stretch::of).collect();
+    stretches.sort_unstable_by_key(|stretch| (stretch.pack, stretch.bytes.start));
+    stretches.dedup_by(|next, stretch| {
+        let is_continued = stretch.is_continued_by(next);
+        if is_continued {
+            stretch.bytes.end = next.bytes.end;
+        }
+        is_continued
+    });
+    stretches
+}
+
 impl Inner {
-    async fn fetch_block(&self, location: BlockLocation) -> Result<Arc<Bytes>, ReadError> {
-        let (pack, class) = (location.pack, location.class);
+    async fn read_block(
+        &self,
+        block: BlockLocation,
+        among: Option<SharedRead<Sealed>>,
+    ) -> Result<Arc<Bytes>, ReadError> {
+        let with_others = match among {
+            Some(others) => others.await.ok(),
+            None => None,
+        };
+        let sealed = match with_others {
+            Some(sealed) => sealed,
+            // A neighbour may be what cannot be read.
+            None => Arc::new(self.fetch(Stretch::of(&block)).await?),
+        };
+        let first = (u64::from(block.offset) - sealed.first) as usize;
+        let bytes = sealed.bytes.slice(first..first + block.stored_bytes as usize);
+        let opened = self.environment.compute(move || {
+            sealed.key.open_block(block.number, block.kind, block.raw_bytes, bytes.into())
+        });
+        let name = ObjectRole::Pack(block.pack).object_name();
+        Ok(Arc::new(opened.await.map_err(ReadError::damaged(name))?.into()))
+    }
+
+    fn shared_stretch(self: &Arc<Self>, stretch: Stretch) -> SharedRead<Sealed> {
+        let inner = self.clone();
+        let fetch = async move { inner.fetch(stretch).await.map(Arc::new).map_err(Arc::new) };
+        fetch.boxed().shared()
+    }
+
+    async fn fetch(&self, stretch: Stretch) -> Result<Sealed, ReadError> {
+        let Stretch { pack, class, bytes: Range { start, end } } = stretch;
         let name = ObjectRole::Pack(pack).object_name();
-        let first = u64::from(location.offset);
-        let end = first + u64::from(location.stored_bytes);
         let is_known = lock(&self.pack_keys).contains_key(&pack);
-        let (key, sealed) = if !is_known && first <= SKIPPED_BYTES_MAX {
-            // One request for the header and the block.
+        if !is_known && start <= SKIPPED_BYTES_MAX {
+            // One request for the header and the blocks.
             let bytes = storage::get_range(&*self.store, &name, 0..end).await?;
             let header = bytes.slice(..bytes.len().min(HEADER_BYTES));
-            let sealed = bytes.slice(bytes.len().min(location.offset as usize)..);
-            (self.pack_key(pack, class, Some(header)).await?, sealed)
-        } else {
-            let sealed = async {
-                storage::get_range(&*self.store, &name, first..end).await.map_err(ReadError::from)
-            };
-            futures::try_join!(self.pack_key(pack, class, None), sealed)?
+            let key = self.pack_key(pack, class, Some(header)).await?;
+            return Ok(Sealed { key, first: 0, bytes });
+        }
+        let bytes = async {
+            storage::get_range(&*self.store, &name, start..end).await.map_err(ReadError::from)
         };
-        let opened = self.environment.compute(move || {
-            key.open_block(location.number, location.kind, location.raw_bytes, sealed.into())
-        });
-        Ok(Arc::new(opened.await.map_err(ReadError::damaged(name))?.into()))
+        let (key, bytes) = futures::try_join!(self.pack_key(pack, class, None), bytes)?;
+        Ok(Sealed { key, first: start, bytes })
     }
 
     /// A pack's key, from its header if that was read already.
