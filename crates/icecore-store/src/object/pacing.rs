@@ -2,17 +2,24 @@
 //!
 //! As connections share a line: each answer that is none of these adds a little, so that a full round
 //! of them adds one call; one that is halves the number. Many calls that are told so at once were begun
-//! at the same number, so they halve it once. It begins at the limit, which most services take.
+//! at the same number, so they halve it once. It begins at the limit, which most services take. A service
+//! that says how long to wait is asked nothing for so long.
 //!
 //! Specified in docs/object-storage.md, "What is asked again".
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 /// Calls that run at the same time at most, of all requests together. Enough to hide the way to the
 /// service, few enough for a home's router.
 pub(super) const CALLS_MAX: u32 = 32;
+
+/// For how long a service can have us wait at a time: one that is gone for longer is better asked now and
+/// then, and found to be back.
+const REST_MAX: Duration = Duration::from_mins(1);
 
 /// What a call was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +50,15 @@ struct Window {
     running: u32,
     /// How often the number was halved.
     round: u64,
+    /// Before then none may begin.
+    rests_until: Option<Instant>,
+}
+
+/// Why a call may not begin.
+#[derive(Debug)]
+enum Wait {
+    ForRoom,
+    Until(Instant),
 }
 
 /// A call that runs. What it is told counts once; ended without, it changes nothing.
@@ -55,7 +71,7 @@ pub(super) struct Turn {
 impl Window {
     fn new(calls_max: u32) -> Self {
         let calls_max = f64::from(calls_max);
-        Self { calls: calls_max, calls_max, running: 0, round: 0 }
+        Self { calls: calls_max, calls_max, running: 0, round: 0, rests_until: None }
     }
 
     fn has_room(&self) -> bool {
@@ -88,24 +104,28 @@ impl Pace {
         loop {
             // A call that ends after the look below is not missed: it leaves a notice.
             let room = self.0.room.notified();
-            if let Some(turn) = self.try_turn() {
-                return turn;
+            match self.try_turn() {
+                Ok(turn) => return turn,
+                Err(Wait::ForRoom) => room.await,
+                Err(Wait::Until(moment)) => sleep_until(moment).await,
             }
-            room.await;
         }
     }
 
-    fn try_turn(&self) -> Option<Turn> {
+    fn try_turn(&self) -> Result<Turn, Wait> {
         let mut window = self.0.window();
+        if let Some(moment) = window.rests_until.filter(|moment| *moment > Instant::now()) {
+            return Err(Wait::Until(moment));
+        }
         if !window.has_room() {
-            return None;
+            return Err(Wait::ForRoom);
         }
         window.running += 1;
         if window.has_room() {
             // There is for the next one who waits, too.
             self.0.room.notify_one();
         }
-        Some(Turn { shared: self.0.clone(), round: window.round })
+        Ok(Turn { shared: self.0.clone(), round: window.round })
     }
 }
 
@@ -119,6 +139,13 @@ impl Turn {
     /// The call was told something.
     pub(super) fn note(&self, told: Told) {
         self.shared.window().note(told, self.round);
+    }
+
+    /// The service wants to be asked nothing for so long.
+    pub(super) fn note_rest(&self, rest: Duration) {
+        let moment = Instant::now() + rest.min(REST_MAX);
+        let mut window = self.shared.window();
+        window.rests_until = window.rests_until.max(Some(moment));
     }
 }
 
@@ -199,6 +226,23 @@ mod tests {
         let fourth = pace.turn().await;
         assert!(pace.turn().now_or_never().is_none());
         drop((third, fourth));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_begins_before_the_service_wants_to_be_asked_again() {
+        let pace = Pace::new(8);
+        let began = Instant::now();
+        let turn = pace.turn().await;
+        turn.note_rest(Duration::from_secs(7));
+        // What others were told before that does not count.
+        turn.note_rest(Duration::from_secs(3));
+        drop(turn);
+        let turns = futures::join!(pace.turn(), pace.turn());
+        assert_eq!(began.elapsed().as_secs(), 7);
+        // Nobody is kept waiting for a day.
+        turns.0.note_rest(Duration::MAX);
+        pace.turn().await;
+        assert_eq!(began.elapsed().as_secs(), 7 + REST_MAX.as_secs());
     }
 
     #[tokio::test]

@@ -17,7 +17,9 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use futures::Stream;
 use futures::stream::unfold;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use md5::{Digest as _, Md5};
@@ -139,7 +141,13 @@ impl HttpTransport for Transport {
             }
         };
         self.answers.note(answer.status());
-        turn.note(told(answer.status()));
+        let told = told(answer.status());
+        turn.note(told);
+        if told == Told::SlowDown
+            && let Some(rest) = rest_wanted(answer.headers())
+        {
+            turn.note_rest(rest);
+        }
 
         let bytes = match answer.headers().get(CONTENT_LENGTH) {
             // That of what was not sent, or of what was packed.
@@ -221,6 +229,13 @@ fn told(status: StatusCode) -> Told {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Told::SlowDown,
         _ => Told::Answer,
     }
+}
+
+/// How long a service wants to be asked nothing, where it says so in seconds, as those do that are known;
+/// a date says nothing to whoever has another time.
+fn rest_wanted(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// The pieces of an answer, as they come. It is the call's turn until the last of them.
