@@ -9,6 +9,10 @@ check:
     cargo clippy --workspace --all-targets --all-features -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --all-features
 
+# What programs that embed icecore can use, as docs/api has it: written anew, or with --check compared.
+public-api *ARGS:
+    scripts/public-api {{ARGS}}
+
 # All tests.
 test *ARGS:
     scripts/test {{ARGS}}

@@ -26,11 +26,18 @@ pub(super) struct ProcessorTime {
 }
 
 /// Memory of a process and all that it started and that still run.
+///
+/// A child that has not begun the program it was started for has the memory of its parent, which is
+/// not counted again: it still has its command line.
 pub(super) fn memory_of_tree(process: u32) -> Memory {
     let mut sum = Memory::default();
-    let mut waiting = vec![process];
-    while let Some(process) = waiting.pop() {
-        if let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) {
+    let mut waiting = vec![(process, None)];
+    while let Some((process, parents_command)) = waiting.pop() {
+        let command = fs::read(format!("/proc/{process}/cmdline")).ok();
+        let is_still_its_parent = command.is_some() && command == parents_command;
+        if !is_still_its_parent
+            && let Ok(status) = fs::read_to_string(format!("/proc/{process}/status"))
+        {
             let memory = parse_status(&status);
             sum.anonymous += memory.anonymous;
             sum.resident += memory.resident;
@@ -39,7 +46,8 @@ pub(super) fn memory_of_tree(process: u32) -> Memory {
         let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { continue };
         for thread in threads.flatten() {
             if let Ok(children) = fs::read_to_string(thread.path().join("children")) {
-                waiting.extend(children.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+                let children = children.split_whitespace().filter_map(|id| id.parse().ok());
+                waiting.extend(children.map(|child| (child, command.clone())));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Real servers of object storage for tests, on ports of the loopback address that are free, a proxy
-//! that makes the network before a server as bad as a test wants it, and what puts our own server to the
-//! test.
+//! that makes the network before a server as bad as a test wants it, hosts and disks that can be cut off and
+//! filled, and what puts our own server to the test.
 //!
 //! A server is gone when it is dropped, also when its test panics, and also when the process of the
 //! test is killed: a keeper outside of it then ends the server.
@@ -10,6 +10,7 @@
 //! missing. `scripts/install-test-servers` installs them.
 
 mod azure;
+mod disk;
 mod google;
 mod hosts;
 mod http;
@@ -23,6 +24,7 @@ mod ssh;
 mod webdav;
 
 pub use azure::AzureServer;
+pub use disk::SmallDisk;
 pub use google::GoogleServer;
 pub use hosts::Hosts;
 pub use proxy::{Ending, Proxy, Trap, Way};

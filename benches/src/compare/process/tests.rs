@@ -43,6 +43,16 @@ fn children_count_for_memory_and_time() {
 }
 
 #[test]
+fn memory_that_a_child_has_of_its_parent_counts_once() {
+    // Parts of the shell's own script, one in the other, which run beside it and are no other program.
+    let script = "x=$(head -c 32000000 /dev/zero | tr '\\0' x); \
+                  (i=0; (while [ $i -lt 200000 ]; do i=$((i+1)); done; true); true); true";
+    let usage = shell(script).run(&Interrupt::default()).unwrap();
+    // To fill the variable takes twice what it holds.
+    assert!((30_000_000..80_000_000).contains(&usage.peak_anonymous_bytes), "{usage:?}");
+}
+
+#[test]
 fn a_failure_names_the_command_and_ends_with_what_it_said() {
     let script = "for i in $(seq 5000); do echo line $i >&2; done; exit 7";
     let error = shell(script).run(&Interrupt::default()).unwrap_err();

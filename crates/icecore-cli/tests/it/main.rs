@@ -33,6 +33,7 @@ mod exit_codes;
 mod follow;
 #[cfg(feature = "postgres")]
 mod follow_postgres;
+mod full_disk;
 mod garbage;
 mod guides;
 mod interrupt;
