@@ -11,7 +11,7 @@ use icecore::source::{
     EventBatch, EventReader, Reading, Source, SourceEnd, SourceError, SourceRequest, UnparsedBatch,
     Whole,
 };
-use icecore::streams::events;
+use icecore::streams::{events, streams};
 use icecore::target::{
     Encoded, EventChunk, EventEncoder, EventWriter, RestoreEnd, Target, TargetError, TargetRequest,
     Written,
@@ -20,6 +20,7 @@ use icecore::{Monitor, Repository, async_trait, snapshots};
 use icecore_format::snapshot::Snapshot;
 use icecore_store::MemoryStore;
 use icecore_tests::Host;
+use icecore_tests::host::TINY_CHUNKS;
 use icecore_tests::rounds::FarAway;
 use std::sync::Arc;
 
@@ -202,6 +203,21 @@ async fn one_stream_takes_a_few_round_trips_however_many_chunks_it_is_in() {
         assert_eq!(events, 12 * 500 / STREAMS);
         assert_rounds(&rounds, at_most);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stream_of_many_segments_takes_a_few_round_trips_more() {
+    let (host, store) = (Host::new(), Arc::new(MemoryStore::new()));
+    let repository = host.init_with_chunks(store.clone(), TINY_CHUNKS).await;
+    let snapshot = back_up(&host, &repository, 20_000).await.snapshot;
+    assert!(snapshot.event_log.as_ref().unwrap().span().segments > 30);
+    let wanted = StreamSelection::new(vec!["stream-3".to_owned()]).unwrap();
+    let far = FarAway::new(&host, store);
+    let (repository, _) = far.open();
+    let (streams, rounds) = far.count(streams(&repository, &snapshot, &wanted));
+    assert_eq!(streams.unwrap()[0].events, 20_000 / STREAMS);
+    // Eight segments, and the pages of eight directories, at a time.
+    assert_rounds(&rounds, 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]

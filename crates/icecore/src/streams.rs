@@ -2,7 +2,7 @@
 
 use crate::chunks::ChunkReader;
 use crate::error::ReadError;
-use crate::event_log::{LogReader, PlacedChunk};
+use crate::event_log::{LogReader, PlacedChunk, PlacedPart};
 use crate::pipeline;
 use crate::read_ahead::read_ahead;
 use crate::repository::Repository;
@@ -51,7 +51,7 @@ pub async fn events(
     let chunks = repository.chunks().await?;
     let (root, selection) = (snapshot.event_log.clone().unwrap_or_default(), selection.clone());
     let wanted = selection.clone();
-    let in_parts = LogReader::new(chunks.clone()).placed_parts(&root).and_then(move |part| {
+    let in_parts = LogReader::new(chunks.clone()).found_in_parts(&root, move |part| {
         let wanted = wanted.clone();
         async move { Ok(stream::iter(part.chunks_of(&wanted).await?.into_iter().map(Ok))) }
     });
@@ -73,9 +73,10 @@ pub(crate) async fn streams_in(
     let Some(root) = &snapshot.event_log else { return Ok(Vec::new()) };
     let reader = LogReader::new(chunks.clone());
     let mut streams = BTreeMap::<String, StreamSummary>::new();
-    let mut parts = std::pin::pin!(reader.parts(root));
-    while let Some(part) = parts.try_next().await? {
-        for entry in part.streams(selection).await? {
+    let look = |part: PlacedPart| async move { part.part.streams(selection).await };
+    let mut found = std::pin::pin!(reader.found_in_parts(root, look));
+    while let Some(entries) = found.try_next().await? {
+        for entry in entries {
             streams
                 .entry(entry.stream.clone())
                 .and_modify(|summary| {

@@ -11,6 +11,7 @@ use icecore_format::event_log::{
 use icecore_format::record::DecodeError;
 use icecore_format::{ChunkId, ChunkKind};
 use std::collections::BTreeMap;
+use std::future::Future;
 
 /// Segments, or pages of one, that are read at the same time: each is a request where storage is far
 /// away, and work for another core where it is not.
@@ -86,6 +87,20 @@ impl LogReader {
             next = (number + 1, first_ordinal + placed.events);
             placed
         })
+    }
+
+    /// What is found in each part of a log, from left to right; several are looked into at the same time.
+    pub(crate) fn found_in_parts<T, F, L>(
+        &self,
+        root: &EventLogRoot,
+        look: L,
+    ) -> impl Stream<Item = Result<T, ReadError>> + Send + use<T, F, L>
+    where
+        T: Send,
+        F: Future<Output = Result<T, ReadError>> + Send,
+        L: FnMut(PlacedPart) -> F + Send,
+    {
+        self.placed_parts(root).map_ok(look).try_buffered(READS_AHEAD)
     }
 
     fn spanned_parts(

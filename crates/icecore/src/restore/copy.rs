@@ -106,8 +106,7 @@ pub(super) fn wanted_chunks(
 ) -> impl Stream<Item = Result<(PlacedChunk, Option<ChunkFilter>), RestoreStep>> + Send + use<> {
     let (streams, cut) = (options.streams.clone(), options.cut.clone());
     LogReader::new(chunks.clone())
-        .placed_parts(root)
-        .and_then(move |part| {
+        .found_in_parts(root, move |part| {
             let (streams, cut) = (streams.clone(), cut.clone());
             async move {
                 let mut wanted = Vec::new();
