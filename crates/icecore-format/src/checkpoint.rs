@@ -25,6 +25,8 @@ pub struct LedgerState {
     pub keys: BTreeMap<KeyId, KeyState>,
     /// The snapshots.
     pub snapshots: BTreeMap<SnapshotId, SnapshotState>,
+    /// Those of them that may not be forgotten.
+    pub protected: BTreeSet<SnapshotId>,
     /// The packs that may be read and leaned on.
     pub packs: BTreeSet<SessionRange>,
     /// The index runs that say where chunks are.

@@ -73,6 +73,20 @@ pub struct Release {
     pub snapshots: Vec<SnapshotId>,
 }
 
+/// Keeps snapshots from being forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protect {
+    /// The snapshots.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+/// Lets protected snapshots be forgotten again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unprotect {
+    /// The snapshots.
+    pub snapshots: Vec<SnapshotId>,
+}
+
 /// Makes packs that nothing needs unusable. Final.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condemn {
@@ -341,4 +355,8 @@ bodies! {
     11 Follow "follow",
     /// A drill.
     12 Drilled "drilled",
+    /// Snapshots kept from being forgotten.
+    21 Protect "protect",
+    /// Snapshots that may be forgotten again.
+    22 Unprotect "unprotect",
 }

@@ -21,7 +21,8 @@ use icecore_format::keys::Role;
 use icecore_format::keys::signing::{SigningKey, VerifyingKey};
 use icecore_format::ledger::body::{
     Abort, Commit, Condemn, DrillCheck, DrillPoint, Drilled, Follow, FollowedSource, Forget,
-    KeyAdded, KeyRemoved, Reindex, Release, Repack, SessionRange, TailMark, TailStart, Unforget,
+    KeyAdded, KeyRemoved, Protect, Reindex, Release, Repack, SessionRange, TailMark, TailStart,
+    Unforget, Unprotect,
 };
 use icecore_format::ledger::{Entry, EntryBody, LedgerObject, Witness};
 use icecore_format::pack::{Directory, DirectoryBlock, DirectoryChunk};
@@ -472,7 +473,9 @@ pub(crate) fn entry_body() -> BoxedStrategy<EntryBody> {
         key_id().prop_map(|key| KeyRemoved { key }.into()),
         follow().prop_map(EntryBody::from),
         drilled().prop_map(EntryBody::from),
-        (13..=u8::MAX, bytes()).prop_map(|(kind, bytes)| EntryBody::Unknown { kind, bytes }),
+        snapshots().prop_map(|snapshots| Protect { snapshots }.into()),
+        snapshots().prop_map(|snapshots| Unprotect { snapshots }.into()),
+        (23..=u8::MAX, bytes()).prop_map(|(kind, bytes)| EntryBody::Unknown { kind, bytes }),
     ]
     .boxed()
 }
@@ -518,7 +521,11 @@ pub(crate) fn ledger_state() -> BoxedStrategy<LedgerState> {
         .prop_map(|(number, plan, leans)| RecentEntry { number, plan, leans });
     (
         (number(), hash()),
-        (btree_map(key_id(), key, 0..3), btree_map(snapshot_id(), snapshot, 0..3)),
+        (
+            btree_map(key_id(), key, 0..3),
+            btree_map(snapshot_id(), snapshot, 0..3),
+            btree_set(snapshot_id(), 0..3),
+        ),
         (btree_set(session_range(), 0..3), btree_set(session_range(), 0..3)),
         (
             (btree_set(session_id(), 0..3), vec(tail_state(), 0..3)),
@@ -527,11 +534,12 @@ pub(crate) fn ledger_state() -> BoxedStrategy<LedgerState> {
             option::of(number()),
         ),
     )
-        .prop_map(|((next, head), (keys, snapshots), (packs, runs), rest)| LedgerState {
+        .prop_map(|((next, head), (keys, snapshots, protected), (packs, runs), rest)| LedgerState {
             next,
             head,
             keys,
             snapshots,
+            protected,
             packs,
             runs,
             ended: rest.0.0,

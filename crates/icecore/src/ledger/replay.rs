@@ -32,6 +32,7 @@ pub fn genesis(keys: &KeySet) -> LedgerState {
         head: keys.config,
         keys: BTreeMap::from([(keys.founder.id(), founder)]),
         snapshots: BTreeMap::new(),
+        protected: BTreeSet::new(),
         packs: BTreeSet::new(),
         runs: BTreeSet::new(),
         ended: BTreeSet::new(),
@@ -78,6 +79,9 @@ pub fn apply(state: &mut LedgerState, entry: &Entry) -> Result<(), Void> {
         EntryBody::Commit(_) if role == Role::Reader => Err("a reader may not commit"),
         EntryBody::Commit(body) => commit(state, entry, body),
         EntryBody::Forget(body) => admin().and_then(|()| {
+            if body.snapshots.iter().any(|id| state.protected.contains(id)) {
+                return Err("a snapshot that it names is protected");
+            }
             move_snapshots(state, &body.snapshots, SnapshotStatus::Live, SnapshotStatus::Forgotten)
         }),
         EntryBody::Unforget(body) => admin().and_then(|()| {
@@ -87,6 +91,17 @@ pub fn apply(state: &mut LedgerState, entry: &Entry) -> Result<(), Void> {
             let (from, to) = (SnapshotStatus::Forgotten, SnapshotStatus::Released);
             move_snapshots(state, &body.snapshots, from, to)
         }),
+        EntryBody::Protect(_) if role == Role::Reader => Err("a reader may not protect snapshots"),
+        EntryBody::Protect(body) => {
+            let own = |id: &SnapshotId| {
+                state.snapshots.get(id).is_some_and(|found| found.author == entry.author)
+            };
+            if role != Role::Admin && !body.snapshots.iter().all(own) {
+                return Err("only an admin may protect what others backed up");
+            }
+            protect(state, &body.snapshots)
+        }
+        EntryBody::Unprotect(body) => admin().and_then(|()| unprotect(state, &body.snapshots)),
         EntryBody::Condemn(body) => admin().and_then(|()| {
             check_condemn(state, body)?;
             condemn(state, entry.number, body);
@@ -151,10 +166,7 @@ fn move_snapshots(
     from: SnapshotStatus,
     to: SnapshotStatus,
 ) -> Result<(), Void> {
-    let distinct: BTreeSet<_> = snapshots.iter().collect();
-    if distinct.is_empty() || distinct.len() != snapshots.len() {
-        return Err("it names no snapshot, or one twice");
-    }
+    check_named(snapshots)?;
     let is_there = |id: &SnapshotId| state.snapshots.get(id).is_some_and(|it| it.status == from);
     if !snapshots.iter().all(is_there) {
         return Err("a snapshot that it names is not in the state that it needs");
@@ -167,6 +179,36 @@ fn move_snapshots(
         if let Some(snapshot) = state.snapshots.get_mut(id) {
             snapshot.status = to;
         }
+    }
+    Ok(())
+}
+
+fn protect(state: &mut LedgerState, snapshots: &[SnapshotId]) -> Result<(), Void> {
+    check_named(snapshots)?;
+    let may_be = |id: &SnapshotId| {
+        let is_live = |it: &SnapshotState| it.status == SnapshotStatus::Live;
+        state.snapshots.get(id).is_some_and(is_live) && !state.protected.contains(id)
+    };
+    if !snapshots.iter().all(may_be) {
+        return Err("a snapshot that it names is not live, or protected already");
+    }
+    state.protected.extend(snapshots);
+    Ok(())
+}
+
+fn unprotect(state: &mut LedgerState, snapshots: &[SnapshotId]) -> Result<(), Void> {
+    check_named(snapshots)?;
+    if !snapshots.iter().all(|id| state.protected.contains(id)) {
+        return Err("a snapshot that it names is not protected");
+    }
+    state.protected.retain(|id| !snapshots.contains(id));
+    Ok(())
+}
+
+fn check_named(snapshots: &[SnapshotId]) -> Result<(), Void> {
+    let distinct: BTreeSet<_> = snapshots.iter().collect();
+    if distinct.is_empty() || distinct.len() != snapshots.len() {
+        return Err("it names no snapshot, or one twice");
     }
     Ok(())
 }

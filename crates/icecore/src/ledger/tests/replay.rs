@@ -10,8 +10,8 @@ use crate::ledger::replay::{self, Void};
 use icecore_format::checkpoint::{LedgerState, SnapshotStatus};
 use icecore_format::keys::{KeySet, Role};
 use icecore_format::ledger::body::{
-    Commit, Condemn, DrillPoint, Drilled, Follow, FollowedSource, Forget, KeyRemoved, Reindex,
-    Release, Repack, SessionRange, TailMark, TailStart, Unforget,
+    Commit, Condemn, DrillPoint, Drilled, Follow, FollowedSource, Forget, KeyRemoved, Protect,
+    Reindex, Release, Repack, SessionRange, TailMark, TailStart, Unforget, Unprotect,
 };
 use icecore_format::ledger::{Entry, EntryBody};
 use icecore_format::{PackId, SessionId};
@@ -248,6 +248,32 @@ fn an_entry_counts_or_is_void_for_the_reason_that_the_table_gives() {
             &FOUNDER,
             Forget { snapshots: of(&[1, 1]) }.into(),
             Err("it names no snapshot, or one twice"),
+        ),
+        ("protect", &FOUNDER, Protect { snapshots: of(&[1, 2]) }.into(), Ok(())),
+        ("protect what it committed", &WRITER, Protect { snapshots: of(&[1]) }.into(), Ok(())),
+        (
+            "protect by a reader",
+            &READER,
+            Protect { snapshots: of(&[1]) }.into(),
+            Err("a reader may not protect snapshots"),
+        ),
+        (
+            "protect nothing",
+            &WRITER,
+            Protect { snapshots: vec![] }.into(),
+            Err("it names no snapshot, or one twice"),
+        ),
+        (
+            "protect what is forgotten",
+            &FOUNDER,
+            Protect { snapshots: of(&[3]) }.into(),
+            Err("a snapshot that it names is not live, or protected already"),
+        ),
+        (
+            "unprotect what is not protected",
+            &FOUNDER,
+            Unprotect { snapshots: of(&[1]) }.into(),
+            Err("a snapshot that it names is not protected"),
         ),
         ("unforget", &FOUNDER, Unforget { snapshots: of(&[3]) }.into(), Ok(())),
         (
@@ -502,6 +528,24 @@ fn forget_and_unforget_undo_each_other_and_release_is_final() {
         assert!(apply(&mut state, &FOUNDER, body).is_err());
         assert_eq!(status(&state), SnapshotStatus::Released);
     }
+}
+
+#[test]
+fn what_is_protected_is_forgotten_only_after_an_admin_unprotected_it() {
+    let mut state = world();
+    apply(&mut state, &FOUNDER, begun(8)).unwrap();
+    let by_another = apply(&mut state, &WRITER, Protect { snapshots: of(&[8]) });
+    assert_eq!(by_another, Err("only an admin may protect what others backed up"));
+    apply(&mut state, &WRITER, Protect { snapshots: of(&[1]) }).unwrap();
+    let again = apply(&mut state, &FOUNDER, Protect { snapshots: of(&[1]) });
+    assert_eq!(again, Err("a snapshot that it names is not live, or protected already"));
+    let forgotten = apply(&mut state, &FOUNDER, Forget { snapshots: of(&[2, 1]) });
+    assert_eq!(forgotten, Err("a snapshot that it names is protected"));
+    assert_eq!(state.snapshots[&snapshot_id(2)].status, SnapshotStatus::Live);
+    let by_writer = apply(&mut state, &WRITER, Unprotect { snapshots: of(&[1]) });
+    assert_eq!(by_writer, Err("only an admin may say this"));
+    apply(&mut state, &FOUNDER, Unprotect { snapshots: of(&[1]) }).unwrap();
+    apply(&mut state, &FOUNDER, Forget { snapshots: of(&[2, 1]) }).unwrap();
 }
 
 #[test]
