@@ -7,6 +7,7 @@ mod outages;
 mod parts;
 mod recovery;
 mod repeats;
+mod retention;
 
 use icecore::backup::{self, BackupReport};
 use icecore::follow::{FollowError, FollowNews, FollowOptions, FollowReport, follow};
@@ -295,7 +296,7 @@ async fn a_crash_in_any_write_loses_nothing_and_doubles_nothing() {
         for write in 1.. {
             let world = World::new().await;
             let crashing = Arc::new(CrashingStore::new(world.store.clone(), write, interrupted));
-            let written = follow_thrice(&world, &crashing).await;
+            let written = Box::pin(follow_thrice(&world, &crashing)).await;
             // Whoever comes after, on the same host, goes on.
             let host = world.host.duplicate(9);
             let repository = host.open(Arc::new(world.store.clone())).await.unwrap();

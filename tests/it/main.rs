@@ -9,6 +9,7 @@ mod documents;
 mod dropped;
 mod faults;
 mod follow;
+mod forget;
 mod incremental;
 mod known_place;
 mod local_disk;

@@ -1,8 +1,8 @@
 //! What can be said on the command line, beside what each subcommand takes for itself.
 
 use crate::commands::{
-    backup, check, completions, drill, follow, init, man, recover, restore, show, snapshots,
-    streams, timeline,
+    backup, check, completions, drill, follow, forget, init, man, recover, restore, show,
+    snapshots, streams, timeline, unforget,
 };
 use crate::times::{Age, Moment, Since};
 use clap::{Args, Parser, Subcommand};
@@ -92,6 +92,10 @@ pub(crate) enum Command {
     #[cfg(feature = "ndjson")]
     Dump(crate::commands::dump::Arguments),
     Timeline(timeline::Arguments),
+    Forget(Box<forget::Arguments>),
+    Unforget(unforget::UnforgetArguments),
+    Protect(unforget::ProtectArguments),
+    Unprotect(unforget::UnprotectArguments),
     Check(check::Arguments),
     /// List everything that ever changed the repository
     Log,

@@ -5,6 +5,9 @@ pub(crate) mod init;
 pub(crate) mod backup;
 pub(crate) mod follow;
 
+pub(crate) mod forget;
+pub(crate) mod unforget;
+
 pub(crate) mod show;
 pub(crate) mod snapshots;
 pub(crate) mod streams;
@@ -50,6 +53,10 @@ async fn run(command: Command, context: &Context) -> Result<(), CommandError> {
         Command::Init(arguments) => init::run(&arguments, context).await,
         Command::Backup(arguments) => backup::run(arguments, context).await,
         Command::Follow(arguments) => Box::pin(follow::run(*arguments, context)).await,
+        Command::Forget(arguments) => Box::pin(forget::run(&arguments, context)).await,
+        Command::Unforget(arguments) => unforget::unforget(&arguments, context).await,
+        Command::Protect(arguments) => unforget::protect(&arguments, context).await,
+        Command::Unprotect(arguments) => unforget::unprotect(&arguments, context).await,
         Command::Snapshots(arguments) => snapshots::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Streams(arguments) => streams::run(&arguments, context).await,

@@ -6,6 +6,7 @@ use icecore::backup::BackupError;
 use icecore::check::CheckError;
 use icecore::error::ReadError;
 use icecore::follow::FollowError;
+use icecore::forget::ForgetError;
 use icecore::recover::{RecoverError, StatesError};
 use icecore::repository::{InitError, OpenError};
 use icecore::restore::RestoreError;
@@ -49,6 +50,8 @@ pub(crate) enum CommandError {
     Backup(#[from] BackupError),
     #[error(transparent)]
     Follow(#[from] FollowError),
+    #[error(transparent)]
+    Forget(#[from] ForgetError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error(transparent)]

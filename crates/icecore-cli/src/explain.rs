@@ -3,6 +3,7 @@
 //! Exit codes are a promise: docs/scripting.md.
 
 mod recovery;
+mod retention;
 
 use crate::commands::drill::ScratchError;
 use crate::error::CommandError;
@@ -80,6 +81,7 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::Find(error) => explain_find(error),
         CommandError::Backup(error) => explain_backup(error),
         CommandError::Follow(error) => explain_follow(error),
+        CommandError::Forget(error) => retention::explain_forget(error),
         CommandError::Restore(error) => explain_restore(error),
         CommandError::States(error) => recovery::explain_states(error),
         CommandError::Recover(error) => recovery::explain_recover(error),

@@ -1,6 +1,7 @@
 //! A snapshot as programs see it, and as people do.
 
 use crate::{table, times};
+use icecore_format::checkpoint::{LedgerState, SnapshotState, SnapshotStatus};
 use icecore_format::snapshot::Snapshot;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -22,6 +23,10 @@ pub(crate) struct SnapshotView {
     time: String,
     time_finished: String,
     retain_until: Option<String>,
+    /// `live`, `forgotten` or `released`
+    status: &'static str,
+    /// Whether it may not be forgotten
+    protected: bool,
     #[serde(flatten)]
     counts: CountsView,
     epoch: u64,
@@ -48,7 +53,8 @@ pub(crate) struct CountsView {
 }
 
 impl SnapshotView {
-    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+    pub(crate) fn new(ledger: &LedgerState, found: &SnapshotState) -> Self {
+        let snapshot = &found.snapshot;
         Self {
             snapshot_id: snapshot.id.to_string(),
             source: snapshot.source.clone(),
@@ -59,6 +65,8 @@ impl SnapshotView {
             time: times::exact(snapshot.started),
             time_finished: times::exact(snapshot.finished),
             retain_until: snapshot.retain_until.map(times::exact),
+            status: status(found.status),
+            protected: ledger.protected.contains(&snapshot.id),
             counts: CountsView::new(snapshot),
             epoch: snapshot.epoch,
             bytes_read: snapshot.bytes_read,
@@ -87,6 +95,24 @@ impl CountsView {
             times_backwards: counts.times_backwards,
         }
     }
+}
+
+/// How far a snapshot is on the way to deletion.
+pub(crate) fn status(status: SnapshotStatus) -> &'static str {
+    match status {
+        SnapshotStatus::Live => "live",
+        SnapshotStatus::Forgotten => "forgotten",
+        SnapshotStatus::Released => "released",
+    }
+}
+
+/// What is decided about a snapshot, in a few words; nothing of most.
+pub(crate) fn retention(ledger: &LedgerState, found: &SnapshotState) -> String {
+    let hidden = Some(status(found.status).to_owned()).filter(|status| status != "live");
+    let protected = ledger.protected.contains(&found.snapshot.id).then(|| "protected".to_owned());
+    let until = found.snapshot.retain_until;
+    let until = until.map(|until| format!("until {}", times::short(until)));
+    hidden.into_iter().chain(protected).chain(until).collect::<Vec<_>>().join(", ")
 }
 
 /// The beginning of a snapshot's id, as people are shown it.

@@ -33,6 +33,11 @@ impl Age {
         end.0 as f64 / 1e9
     }
 
+    /// The span of the calendar that it is.
+    pub(crate) fn span(self) -> Span {
+        self.0
+    }
+
     /// The moment so long after `time`; `None` if it is beyond all times that can be told.
     pub(crate) fn after(self, time: Timestamp) -> Option<Timestamp> {
         let moment = moment(time)?.to_zoned(TimeZone::UTC).checked_add(self.0).ok()?;

@@ -24,6 +24,7 @@ pub use state::{State, StatesError, states, with_tails};
 
 pub(crate) use cut::ChunkCut;
 pub(crate) use look::{read, visit};
+pub(crate) use state::moment as moment_of;
 
 use crate::error::ReadError;
 use crate::event_log::LogReader;

@@ -65,6 +65,18 @@ pub fn find<'a>(
         let empty = || FindError::Empty { source_name: source.map(str::to_owned) };
         return snapshots.pop().ok_or_else(empty);
     }
+    one_called(snapshots, name)
+}
+
+/// The snapshot that the beginning of an id means, whether it is shown, hidden or no longer kept.
+pub fn find_any<'a>(state: &'a LedgerState, name: &str) -> Result<&'a SnapshotState, FindError> {
+    one_called(in_order(state, |_| true), name)
+}
+
+fn one_called<'a>(
+    mut snapshots: Vec<&'a SnapshotState>,
+    name: &str,
+) -> Result<&'a SnapshotState, FindError> {
     let is_prefix = name.len() >= PREFIX_DIGITS_MIN;
     snapshots.retain(|found| is_prefix && found.snapshot.id.to_string().starts_with(name));
     match snapshots.as_slice() {

@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 use icecore::Monitor;
 use icecore::backup::{BackupOptions, backup};
 use icecore::environment::{Clock as _, SystemClock};
+use icecore::forget;
 use icecore_format::snapshot::Tag;
 pub(crate) use reading::told;
 use report::Report;
@@ -53,6 +54,9 @@ pub(crate) struct EventsArguments {
     /// How long to keep the snapshot at least, such as 30d
     #[arg(long, value_name = "DURATION", value_parser = parse_age)]
     retain: Option<Age>,
+    /// Keep the snapshot from being forgotten until `icecore unprotect`
+    #[arg(long)]
+    protect: bool,
     /// Read the snapshot back afterwards, and verify all of it
     #[arg(long)]
     verify: bool,
@@ -88,6 +92,13 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
         let _watch = context.watch(&monitor);
         backup(&repository, &*source, &options, &monitor).await?
     };
+    // The commit stands, however its protection ends.
+    let protected = if arguments.protect {
+        let ids = [backed_up.snapshot.id];
+        Some(forget::protect(&repository, &ids).await)
+    } else {
+        None
+    };
     // What is committed is reported, however its verification ends.
     let verified = if arguments.verify {
         Some(verify::verify(&repository, &backed_up.snapshot, context).await)
@@ -97,6 +108,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     let report = Report {
         backed_up: &backed_up,
         verified: verified.as_ref().map(Result::is_ok),
+        protected: protected.as_ref().map(Result::is_ok),
         seconds: began.elapsed().as_secs_f64(),
     };
     report.print(&context.output);
@@ -105,6 +117,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
     for problem in &view.problems {
         context.output.warn(problem, None);
     }
+    protected.transpose()?;
     verified.transpose()?;
     match view.problem_count + named::absent(&backed_up.named) {
         0 => Ok(()),

@@ -22,10 +22,13 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
     let found = snapshots::find(&state, &which.snapshot, which.source.as_deref())?;
     let output = &context.output;
     if output.is_json() {
-        output.message("snapshot", SnapshotView::new(&found.snapshot));
+        output.message("snapshot", SnapshotView::new(&state, found));
         return Ok(());
     }
     let mut details = details(&found.snapshot);
+    if state.protected.contains(&found.snapshot.id) {
+        details.push(("protected", "it may not be forgotten".to_owned()));
+    }
     details.push(("ledger entry", found.number.to_string()));
     let width = details.iter().map(|(title, _)| title.len()).max().unwrap_or(0);
     for (title, text) in details {

@@ -3,7 +3,7 @@
 use crate::arguments::{parse_since, parse_tag};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::snapshot_view::{SnapshotView, short_id};
+use crate::snapshot_view::{SnapshotView, retention, short_id};
 use crate::table::{self, Side};
 use crate::times::{self, Since};
 use clap::Args;
@@ -11,7 +11,7 @@ use icecore::environment::{Clock as _, SystemClock};
 use icecore::selection::StreamSelection;
 use icecore::{Repository, snapshots, streams};
 use icecore_format::Timestamp;
-use icecore_format::checkpoint::LedgerState;
+use icecore_format::checkpoint::{LedgerState, SnapshotState};
 use icecore_format::snapshot::{Snapshot, Tag};
 
 /// List snapshots
@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// Only snapshots with a stream that matches; may be given again
     #[arg(long = "stream", value_name = "PATTERN")]
     streams: Vec<String>,
+    /// Also those that were forgotten
+    #[arg(long)]
+    all: bool,
 }
 
 /// Runs the command.
@@ -36,7 +39,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
     let selection = StreamSelection::new(arguments.streams.clone())?;
     let repository = context.open().await?;
     let state = repository.state().await;
-    print(&wanted(arguments, &selection, &repository, &state).await?, context);
+    let wanted = wanted(arguments, &selection, &repository, &state).await?;
+    print(&state, &wanted, context);
     Ok(())
 }
 
@@ -49,7 +53,7 @@ pub(crate) async fn list(
     let selection = StreamSelection::new(arguments.streams.clone())?;
     let state = repository.state().await;
     let wanted = wanted(arguments, &selection, repository, &state).await?;
-    Ok(wanted.into_iter().map(SnapshotView::new).collect())
+    Ok(wanted.into_iter().map(|found| SnapshotView::new(&state, found)).collect())
 }
 
 async fn wanted<'a>(
@@ -57,16 +61,17 @@ async fn wanted<'a>(
     selection: &StreamSelection,
     repository: &Repository,
     state: &'a LedgerState,
-) -> Result<Vec<&'a Snapshot>, CommandError> {
+) -> Result<Vec<&'a SnapshotState>, CommandError> {
     let since = arguments.since.map(|since| since.moment(SystemClock.now()));
     let mut wanted = Vec::new();
-    for found in snapshots::live(state) {
+    let found = if arguments.all { snapshots::kept(state) } else { snapshots::live(state) };
+    for found in found {
         let snapshot = &found.snapshot;
         if is_wanted(snapshot, arguments, since)
             && (selection.is_all()
                 || !streams::streams(repository, snapshot, selection).await?.is_empty())
         {
-            wanted.push(snapshot);
+            wanted.push(found);
         }
     }
     Ok(wanted)
@@ -83,11 +88,11 @@ fn is_wanted(snapshot: &Snapshot, arguments: &Arguments, since: Option<Timestamp
         && since.is_none_or(|since| snapshot.started >= since)
 }
 
-fn print(snapshots: &[&Snapshot], context: &Context) {
+fn print(ledger: &LedgerState, snapshots: &[&SnapshotState], context: &Context) {
     let output = &context.output;
     if output.is_json() {
-        for snapshot in snapshots {
-            output.message("snapshot", SnapshotView::new(snapshot));
+        for found in snapshots {
+            output.message("snapshot", SnapshotView::new(ledger, found));
         }
         return;
     }
@@ -95,7 +100,7 @@ fn print(snapshots: &[&Snapshot], context: &Context) {
         output.note("no snapshots");
         return;
     }
-    let rows: Vec<_> = snapshots.iter().map(|snapshot| row(snapshot)).collect();
+    let rows: Vec<_> = snapshots.iter().map(|found| row(ledger, found)).collect();
     let columns = [
         ("snapshot", Side::Left),
         ("time", Side::Left),
@@ -104,13 +109,16 @@ fn print(snapshots: &[&Snapshot], context: &Context) {
         ("events", Side::Right),
         ("stored", Side::Right),
         ("tags", Side::Left),
+        // Where nothing is to be said there, its title is not said either.
+        (if rows.iter().any(|row| !row[7].is_empty()) { "retention" } else { "" }, Side::Left),
     ];
     for line in table::lines(columns, &rows) {
         output.line(line);
     }
 }
 
-fn row(snapshot: &Snapshot) -> [String; 7] {
+fn row(ledger: &LedgerState, found: &SnapshotState) -> [String; 8] {
+    let snapshot = &found.snapshot;
     let tags: Vec<String> = snapshot.tags.iter().map(Tag::to_string).collect();
     [
         short_id(snapshot),
@@ -120,5 +128,6 @@ fn row(snapshot: &Snapshot) -> [String; 7] {
         table::count(snapshot.counts.events),
         table::bytes(snapshot.bytes_stored),
         tags.join(", "),
+        retention(ledger, found),
     ]
 }

@@ -1,5 +1,7 @@
 //! What a person is told, for every kind of error.
 
+mod retention;
+
 use super::*;
 use crate::output;
 use crate::password::Origin;

@@ -283,7 +283,7 @@ mod tests {
             refused::<Recover>(json!({"source": "a", "target": "sqlite:a", "to_position": -1})),
         ];
         insta::assert_snapshot!(all.join("\n"), @"
-        there is no 'ful' here, but source, name, stream, streams_from, compression, with_state, map, schema, namespace, table, column, host, tag, description, retain, verify, full, trust_append
+        there is no 'ful' here, but source, name, stream, streams_from, compression, with_state, map, schema, namespace, table, column, host, tag, description, retain, protect, verify, full, trust_append
         the following required arguments were not provided: <SOURCE>
         the argument '--full' cannot be used with '--trust-append'
         invalid value 'soon' for '--retain <DURATION>': expected a duration such as 24h, 30d or 1y

@@ -15,6 +15,7 @@ fn help_lists_commands_options_and_exit_codes() {
         ("icecore-recover", &["recover", "--help"]),
         ("icecore-drill", &["drill", "--help"]),
         ("icecore-dump", &["dump", "--help"]),
+        ("icecore-forget", &["forget", "--help"]),
         ("icecore-snapshots", &["snapshots", "--help"]),
         ("icecore-check", &["check", "--help"]),
         #[cfg(feature = "serve")]

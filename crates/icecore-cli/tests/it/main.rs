@@ -20,6 +20,7 @@ mod restore_postgres;
 mod check;
 mod chosen_streams;
 mod dump;
+mod forget;
 mod log;
 
 #[cfg(feature = "sqlite")]

@@ -66,10 +66,7 @@ impl State {
     /// Until when it surely has what was recorded: when the backup began, or what it has of later
     /// times, by the clock of the source.
     pub fn moment(&self) -> Timestamp {
-        self.snapshot
-            .counts
-            .last_time
-            .map_or(self.snapshot.started, |last| last.max(self.snapshot.started))
+        moment(&self.snapshot)
     }
 
     /// Which of the source's histories it is of. Another begins where events are gone or changed, or
@@ -77,6 +74,11 @@ impl State {
     pub fn epoch(&self) -> u64 {
         self.snapshot.epoch + self.tails_lost
     }
+}
+
+/// Until when a snapshot surely has what was recorded; see [`State::moment`].
+pub(crate) fn moment(snapshot: &Snapshot) -> Timestamp {
+    snapshot.counts.last_time.map_or(snapshot.started, |last| last.max(snapshot.started))
 }
 
 /// What is in a tail follows from the snapshot that it is made into.

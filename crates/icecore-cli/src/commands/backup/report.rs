@@ -14,6 +14,8 @@ pub(super) struct Report<'a> {
     pub(super) backed_up: &'a BackupReport,
     /// Whether the snapshot was read back and found good; `None` if nobody asked.
     pub(super) verified: Option<bool>,
+    /// Whether it was protected; `None` if nobody asked.
+    pub(super) protected: Option<bool>,
     pub(super) seconds: f64,
 }
 
@@ -38,6 +40,9 @@ pub(crate) struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     verified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    protected: Option<bool>,
     duration_s: f64,
 }
 
@@ -74,6 +79,7 @@ impl Report<'_> {
                 bytes_read: snapshot.bytes_read,
                 bytes_stored: snapshot.bytes_stored,
                 verified: self.verified,
+                protected: self.protected,
                 duration_s: self.seconds,
             });
             return;
@@ -100,6 +106,9 @@ impl Report<'_> {
         named::report(streams, output);
         for oddity in oddities(snapshot) {
             output.report(format!("  note: {oddity}"));
+        }
+        if self.protected == Some(true) {
+            output.report("  protected: it may not be forgotten");
         }
         if self.verified == Some(true) {
             output.report("  verified: all of it was read back and is what was backed up");

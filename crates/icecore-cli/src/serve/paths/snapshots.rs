@@ -63,8 +63,9 @@ pub(super) async fn show(
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<SnapshotView>, Problem> {
     let repository = server.repository().await?;
-    let snapshot = find(repository, &name, which.source.as_deref()).await?;
-    Ok(Json(SnapshotView::new(&snapshot)))
+    let state = repository.state().await;
+    let found = snapshots::find(&state, &name, which.source.as_deref())?;
+    Ok(Json(SnapshotView::new(&state, found)))
 }
 
 /// The snapshot of this name.
