@@ -1,10 +1,9 @@
-//! Several at once: every backup commits, whoever else backs up, and what was ended meanwhile does
-//! not.
+//! Several at once: every backup commits, whoever else backs up; a session that was ended meanwhile does
+//! not, and its backup begins another.
 
 use futures::future::{BoxFuture, join_all};
 use icecore::backup::{BackupError, BackupReport};
 use icecore::layout::ObjectRole;
-use icecore::session::SessionError;
 use icecore::source::SourceError;
 use icecore::{Monitor, Repository, backup};
 use icecore_format::ledger::EntryBody;
@@ -194,13 +193,12 @@ async fn end_a_session_with(ending: Ending) {
     })
     .await;
     assert!(ended.load(Ordering::Relaxed));
-    let error = outcome.unwrap_err();
-    assert!(
-        matches!(error, BackupError::Session(SessionError::Overtaken)),
-        "a session that was ended committed, or failed otherwise: {error}"
-    );
-    // What it left is not taken over either: its packs may be deleted at any time.
+    // It stored everything again in a new session, and took nothing over from the one that was ended, whose
+    // packs may be deleted at any time.
+    let report = outcome.unwrap();
     let left: Vec<_> = sessions(&store);
+    let ended_packs = |range: &SessionRange| range.session == left[0];
+    assert!(!repository.state().await.packs.iter().any(ended_packs), "it committed all the same");
     for name in store.names() {
         if let Some(ObjectRole::Pack(pack)) = ObjectRole::of(&name)
             && pack.session == left[0]
@@ -209,14 +207,17 @@ async fn end_a_session_with(ending: Ending) {
         }
     }
     let repository = host.open(Arc::new(store.clone())).await.unwrap();
+    let id = report.snapshot.id.to_string();
+    assert_eq!(host.restore(&repository, &id).await.unwrap(), lines(0..12_000).as_bytes());
+    assert_eq!(report.entry, 2);
     let report = host.back_up(&repository, lines(0..300)).await.unwrap();
     assert_eq!(host.restore(&repository, "latest").await.unwrap(), lines(0..300).as_bytes());
-    assert_eq!(report.entry, 2);
+    assert_eq!(report.entry, 3);
     icecore_tests::assert_clean(&host.check(&repository).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_an_admin_ended_by_name_cannot_commit() {
+async fn a_backup_whose_session_an_admin_ended_by_name_commits_another() {
     end_a_session_with(|store, _| {
         // The oldest session is the one under way.
         Abort { sessions: vec![sessions(store)[0]], floor: 0 }
@@ -225,7 +226,7 @@ async fn a_session_that_an_admin_ended_by_name_cannot_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_began_below_a_floor_cannot_commit() {
+async fn a_backup_whose_session_began_below_a_floor_commits_another() {
     end_a_session_with(|_, next| Abort { sessions: Vec::new(), floor: next }).await;
 }
 
@@ -260,7 +261,7 @@ fn delete(store: &MemoryStore, packs: &[PackId]) {
 /// Proxmox PSA-2025-00019, and what restic needs an exclusive lock for: a backup reuses chunks of a
 /// snapshot that is collected before the backup commits.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_that_leans_on_what_is_collected_meanwhile_cannot_commit() {
+async fn a_backup_that_leans_on_what_is_collected_meanwhile_stores_it_again() {
     let host = Host::new();
     let (store, repository) = host.init_small().await;
     host.back_up(&repository, lines(0..300)).await.unwrap();
@@ -273,10 +274,7 @@ async fn a_backup_that_leans_on_what_is_collected_meanwhile_cannot_commit() {
         })
     })
     .await;
-    let error = outcome.unwrap_err();
-    assert!(matches!(error, BackupError::Session(SessionError::Overtaken)), "{error}");
-    // The next one stores everything again.
-    let report = host.back_up(&repository, lines(0..310)).await.unwrap();
+    let report = outcome.unwrap();
     let expected = Expected::default().and(&report, lines(0..310));
     expected.assert_is_all(&host.stranger(2), Arc::new(store)).await;
 }

@@ -17,6 +17,7 @@ mod model;
 mod network;
 mod postgres;
 mod postgres_restore;
+mod prune;
 mod recover;
 mod round_trip;
 mod rounds;

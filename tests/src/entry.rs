@@ -6,7 +6,7 @@ use icecore_format::envelope::{self, EnvelopeKind};
 use icecore_format::ledger::{Entry, EntryBody, LedgerObject, SignedEntry};
 use icecore_format::record::Record as _;
 use icecore_format::{Random, Timestamp};
-use icecore_store::Store;
+use icecore_store::{Store, StoreError};
 
 /// Appends an entry, signed by the repository's key, after the last one that `repository` knows.
 pub async fn append_entry(
@@ -15,13 +15,25 @@ pub async fn append_entry(
     random: &dyn Random,
     body: EntryBody,
 ) {
+    let put = append_entry_at(repository, store, random, body, Timestamp(0)).await;
+    put.expect("the number is free");
+}
+
+/// The same, by a clock that says `time`; fails if the number is taken.
+pub async fn append_entry_at(
+    repository: &Repository,
+    store: &dyn Store,
+    random: &dyn Random,
+    body: EntryBody,
+    time: Timestamp,
+) -> Result<(), StoreError> {
     let (state, keys) = (repository.state().await, repository.keys());
     let entry = Entry {
         number: state.next,
         previous: state.head,
         author: keys.signing.verifying_key().id(),
         nonce: [7; 16],
-        time: Timestamp(0),
+        time,
         body,
     };
     let signed = SignedEntry::sign(&keys.repository, entry, &keys.signing);
@@ -35,5 +47,5 @@ pub async fn append_entry(
         &object.encode(),
         random,
     );
-    store.put_new(&name, sealed.into()).await.expect("the number is free");
+    store.put_new(&name, sealed.into()).await
 }

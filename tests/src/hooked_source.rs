@@ -35,6 +35,10 @@ impl<S: Source> Source for HookedSource<S> {
         self.inner.default_name()
     }
 
+    fn gives_again(&self) -> bool {
+        self.inner.gives_again()
+    }
+
     async fn open(&self, request: &SourceRequest) -> Result<Box<dyn EventReader>, SourceError> {
         let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(Box::new(HookedReader { inner: self.inner.open(request).await?, hook }))

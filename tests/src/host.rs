@@ -1,28 +1,29 @@
 //! A machine that makes backups: its clock, its randomness, its local state, its files.
 
 use crate::clock::ManualClock;
-use crate::entry::append_entry;
+use crate::entry::{append_entry, append_entry_at};
 use crate::random::SeededRandom;
 use crate::{PASSWORD, ndjson_source};
 use icecore::backup::{BackupError, BackupOptions, BackupReport};
 use icecore::check::{CheckOptions, CheckReport};
-use icecore::environment::{Environment, TokioExecutor};
+use icecore::environment::{Clock as _, Environment, TokioExecutor};
 use icecore::layout::ObjectRole;
 use icecore::local::LocalState;
 use icecore::monitor::Monitor;
+use icecore::prune::{PruneError, PruneOptions, PruneReport};
 use icecore::repository::{InitOptions, OpenError};
 use icecore::restore::{RestoreError, RestoreOptions, RestoreReport};
-use icecore::{Repository, backup, check, restore, snapshots};
-use icecore_format::RepositoryId;
+use icecore::{Repository, backup, check, prune, restore, snapshots};
 use icecore_format::cipher::Cipher;
 use icecore_format::config::{ChunkBytes, Config};
 use icecore_format::keys::slot::{KeySlot, PasswordCost};
 use icecore_format::keys::{KeySet, Role};
-use icecore_format::ledger::body::KeyAdded;
+use icecore_format::ledger::body::{Forget, KeyAdded};
 use icecore_format::random::random_bytes;
 use icecore_format::snapshot::Snapshot;
+use icecore_format::{RepositoryId, SnapshotId};
 use icecore_sources::events::ndjson::NdjsonTarget;
-use icecore_store::{MemoryStore, Store};
+use icecore_store::{MemoryStore, Store, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -290,6 +291,39 @@ impl Host {
                 Err(error)
             }
         }
+    }
+
+    /// Hides snapshots of a repository.
+    pub async fn forget(
+        &self,
+        repository: &Repository,
+        store: &dyn Store,
+        snapshots: impl IntoIterator<Item = SnapshotId>,
+    ) {
+        repository.refresh().await.expect("the ledger can be read");
+        let put = self.try_to_forget(repository, store, snapshots.into_iter().collect()).await;
+        put.expect("nobody else appends");
+        repository.refresh().await.expect("the ledger can be read");
+    }
+
+    /// The same, unless another entry comes first.
+    pub async fn try_to_forget(
+        &self,
+        repository: &Repository,
+        store: &dyn Store,
+        snapshots: Vec<SnapshotId>,
+    ) -> Result<(), StoreError> {
+        let body = Forget { snapshots }.into();
+        append_entry_at(repository, store, &*self.random, body, self.clock.now()).await
+    }
+
+    /// Lets go of what a repository does not need any more.
+    pub async fn prune(
+        &self,
+        repository: &Repository,
+        options: &PruneOptions,
+    ) -> Result<PruneReport, PruneError> {
+        prune::prune(repository, options, &Monitor::default()).await
     }
 
     /// Checks a repository, its data too.

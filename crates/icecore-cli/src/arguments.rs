@@ -1,10 +1,10 @@
 //! What can be said on the command line, beside what each subcommand takes for itself.
 
 use crate::commands::{
-    backup, check, completions, drill, follow, forget, init, man, recover, restore, show,
+    backup, check, completions, drill, follow, forget, init, man, prune, recover, restore, show,
     snapshots, streams, timeline, unforget,
 };
-use crate::times::{Age, Moment, Since};
+use crate::times::{self, Age, Moment, Since};
 use clap::{Args, Parser, Subcommand};
 use icecore_format::snapshot::Tag;
 use icecore_store::Bandwidth;
@@ -99,6 +99,7 @@ pub(crate) enum Command {
     Check(check::Arguments),
     /// List everything that ever changed the repository
     Log,
+    Prune(prune::Arguments),
     #[cfg(feature = "serve")]
     Serve(Box<crate::commands::serve::Arguments>),
     #[cfg(feature = "sqlite")]
@@ -177,6 +178,11 @@ pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
 /// Reads a duration such as `30d`.
 pub(crate) fn parse_age(text: &str) -> Result<Age, String> {
     text.parse()
+}
+
+/// Reads a duration such as `24h` or `7d`, or `0s`.
+pub(crate) fn parse_wait(text: &str) -> Result<Duration, String> {
+    times::parse_wait(text)
 }
 
 /// Reads a moment, or how long ago it was.

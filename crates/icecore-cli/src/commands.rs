@@ -21,6 +21,7 @@ pub(crate) mod timeline;
 
 pub(crate) mod check;
 pub(crate) mod log;
+pub(crate) mod prune;
 
 #[cfg(feature = "sqlite")]
 pub(crate) mod demo;
@@ -68,6 +69,7 @@ async fn run(command: Command, context: &Context) -> Result<(), CommandError> {
         Command::Timeline(arguments) => timeline::run(&arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,
         Command::Log => log::run(context).await,
+        Command::Prune(arguments) => prune::run(&arguments, context).await,
         #[cfg(feature = "sqlite")]
         Command::Demo(arguments) => demo::run(&arguments, context).await,
         #[cfg(feature = "serve")]

@@ -7,6 +7,7 @@ use icecore::check::CheckError;
 use icecore::error::ReadError;
 use icecore::follow::FollowError;
 use icecore::forget::ForgetError;
+use icecore::prune::PruneError;
 use icecore::recover::{RecoverError, StatesError};
 use icecore::repository::{InitError, OpenError};
 use icecore::restore::RestoreError;
@@ -60,6 +61,8 @@ pub(crate) enum CommandError {
     Recover(#[from] RecoverError),
     #[error(transparent)]
     Check(#[from] CheckError),
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     #[error("cannot read the repository")]
     Read(#[from] ReadError),
     /// A check found damage.

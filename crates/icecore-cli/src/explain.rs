@@ -17,6 +17,7 @@ use icecore::error::ReadError;
 use icecore::follow::FollowError;
 use icecore::ledger::{Alarm, AppendError};
 use icecore::local::LocalState;
+use icecore::prune::PruneError;
 use icecore::repository::{ExclusiveError, InitError, OpenError};
 use icecore::restore::{RestoreError, RestoreStep};
 use icecore::session::SessionError;
@@ -91,6 +92,7 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::Check(CheckError::Read(error)) | CommandError::Read(error) => {
             explain_read(error)
         }
+        CommandError::Prune(error) => explain_prune(error),
         CommandError::Damaged { .. } => of(
             FAILED,
             "delete nothing: streams that are not damaged can still be restored, and a repair \
@@ -356,14 +358,37 @@ fn explain_session(error: &SessionError) -> Explanation {
         SessionError::Stopped(_) => {
             of(INTERRUPTED, "nothing was committed; the next backup uses what this one stored")
         }
-        SessionError::Overtaken => {
-            of(CONCURRENCY, "nothing was committed; try again, and it stores what was removed")
-        }
+        SessionError::Overtaken => of(
+            CONCURRENCY,
+            "nothing was committed; pipe it in again, and it stores what was removed",
+        ),
         SessionError::Exclusive(error) => explain_exclusive(error),
         SessionError::NotAllowed(_) => of(FAILED, "open the repository with a writer's key"),
         SessionError::Read(error) => explain_read(error),
         SessionError::Write(error) => explain_store(error),
         SessionError::Append(error) => explain_append(error),
+        _ => silent(FAILED),
+    }
+}
+
+fn explain_prune(error: &PruneError) -> Explanation {
+    match error {
+        PruneError::NotAllowed(_) => {
+            of(FAILED, "open the repository with the password of an admin")
+        }
+        PruneError::Exclusive(error) => explain_exclusive(error),
+        PruneError::Read(error) => explain_read(error),
+        PruneError::Mark { source, .. } if !source.is_damage() => explain_read(source),
+        PruneError::Mark { .. } => of(
+            FAILED,
+            "`icecore check --read-data` tells all that is damaged; what is not damaged stays as it is",
+        ),
+        PruneError::Append(error) => explain_append(error),
+        PruneError::Delete(error) => explain_store(error),
+        PruneError::Stopped(_) => {
+            of(INTERRUPTED, "what was done stands; the next prune goes on from there")
+        }
+        // Of an enum that another crate may extend.
         _ => silent(FAILED),
     }
 }

@@ -5,6 +5,7 @@ use jiff::Span;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A moment, or how long ago it was.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +60,14 @@ impl Since {
             Self::Ago(age) => age.before(now).unwrap_or(Timestamp(i64::MIN)),
         }
     }
+}
+
+/// A length of time that may be nothing. Days are of 24 hours.
+pub(crate) fn parse_wait(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a duration such as 24h, 7d or 0s".to_owned();
+    let span: Span = text.parse().map_err(|_| expected())?;
+    let end = Age(span).after(Timestamp(0)).ok_or_else(expected)?;
+    u64::try_from(end.0).map(Duration::from_nanos).map_err(|_| expected())
 }
 
 impl FromStr for Age {

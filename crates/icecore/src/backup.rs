@@ -153,6 +153,10 @@ impl From<WriteError> for BackupError {
 ///
 /// May be dropped at any moment: what it stored is taken over by the next backup. One that is dropped
 /// while it commits may have committed; ask the monitor to stop to know.
+///
+/// Where a prune took away what it relied on, or ended its session, it begins again by itself: it reads the
+/// source anew, and stores what is not there any more. Only a source that does not give its events again
+/// fails then.
 pub async fn backup(
     repository: &Repository,
     source: &dyn Source,
@@ -160,6 +164,26 @@ pub async fn backup(
     monitor: &Monitor,
 ) -> Result<BackupReport, BackupError> {
     let _task = monitor.task("backing up");
+    // Rule 4. Every turn but the last is an entry that somebody else appended, so there is an end.
+    loop {
+        match attempt(repository, source, options, monitor).await {
+            // A pipe that was read has nothing any more, which would be backed up as if that were all.
+            Err(BackupError::Session(SessionError::Overtaken)) if source.gives_again() => {
+                monitor.stop_point().map_err(SessionError::from)?;
+                tracing::info!("what the backup relied on was collected, so it begins again");
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Backs up unless something that it relies on is collected before it commits.
+async fn attempt(
+    repository: &Repository,
+    source: &dyn Source,
+    options: &BackupOptions,
+    monitor: &Monitor,
+) -> Result<BackupReport, BackupError> {
     let clock = repository.environment.clock.clone();
     let started = clock.now();
     let name = options.name.clone().unwrap_or_else(|| source.default_name());

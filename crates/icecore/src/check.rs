@@ -8,10 +8,12 @@ mod structure;
 mod tails;
 
 use crate::error::ReadError;
+use crate::ledger;
 use crate::monitor::{Monitor, Stopped};
 use crate::repository::Repository;
 use crate::snapshots;
 use icecore_format::SnapshotId;
+use icecore_format::checkpoint::LedgerState;
 use std::fmt::Display;
 
 /// What to check.
@@ -69,13 +71,34 @@ pub async fn check(
     options: &CheckOptions,
     monitor: &Monitor,
 ) -> Result<CheckReport, CheckError> {
+    let mut state = repository.state().await;
+    loop {
+        let report = check_once(repository, &state, options, monitor).await?;
+        // Rule 10: what is missing may have been collected meanwhile.
+        if report.findings.is_empty() || repository.refresh().await.is_err() {
+            return Ok(report);
+        }
+        let next = repository.state().await;
+        if !ledger::has_retired(&state, &next) {
+            return Ok(report);
+        }
+        tracing::info!("something was collected during the check, which begins again");
+        state = next;
+    }
+}
+
+async fn check_once(
+    repository: &Repository,
+    state: &LedgerState,
+    options: &CheckOptions,
+    monitor: &Monitor,
+) -> Result<CheckReport, CheckError> {
     let mut report = CheckReport::default();
-    let state = repository.state().await;
     let packs = {
         let _task = monitor.task("checking the ledger and the list of objects");
-        objects::check(repository, &state, &mut report).await?
+        objects::check(repository, state, &mut report).await?
     };
-    let kept = snapshots::kept(&state);
+    let kept = snapshots::kept(state);
     let is_wanted = |id| options.snapshots.is_empty() || options.snapshots.contains(&id);
     let wanted = kept.into_iter().filter(|found| is_wanted(found.snapshot.id));
     let structure = {
@@ -84,7 +107,7 @@ pub async fn check(
     };
     if options.snapshots.is_empty() {
         let _task = monitor.task("checking tails");
-        tails::check(repository, &state, options.read_data, &mut report, monitor).await?;
+        tails::check(repository, state, options.read_data, &mut report, monitor).await?;
     }
     if options.read_data {
         let _task = monitor.task("reading and verifying packs");
@@ -92,7 +115,7 @@ pub async fn check(
             [] => packs,
             _ => packs.into_iter().filter(|(id, _)| structure.packs.contains(id)).collect(),
         };
-        data::check(repository, &state, wanted, structure, &mut report, monitor).await?;
+        data::check(repository, state, wanted, structure, &mut report, monitor).await?;
     }
     Ok(report)
 }

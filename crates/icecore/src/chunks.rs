@@ -7,6 +7,8 @@ use crate::environment::Environment;
 use crate::error::ReadError;
 use crate::index::{BlockLocation, ChunkLocation, Index};
 use crate::layout::ObjectRole;
+use crate::ledger::replay;
+use crate::repository::SharedLedger;
 use crate::storage;
 use crate::tail::TailChunks;
 use bytes::Bytes;
@@ -73,6 +75,7 @@ struct Inner {
     store: Arc<dyn Store>,
     environment: Environment,
     keys: Arc<KeySet>,
+    ledger: SharedLedger,
     index: futures::lock::Mutex<Arc<Index>>,
     pack_keys: Mutex<HashMap<PackId, SharedRead<PackKey>>>,
     blocks: Mutex<BlockCache>,
@@ -91,12 +94,14 @@ impl ChunkReader {
         store: Arc<dyn Store>,
         environment: Environment,
         keys: Arc<KeySet>,
+        ledger: SharedLedger,
         index: Arc<Index>,
     ) -> Self {
         let inner = Arc::new(Inner {
             store,
             environment,
             keys,
+            ledger,
             index: index.into(),
             pack_keys: Mutex::default(),
             blocks: Mutex::default(),
@@ -122,8 +127,7 @@ impl ChunkReader {
         {
             return Ok(chunk);
         }
-        let location = self.locate(&id).await?;
-        let block = self.block(location.block).await?;
+        let (location, block) = self.block_of(&id).await?;
         let (keys, first) = (self.inner.keys.clone(), location.offset as usize);
         let end = first + location.bytes as usize;
         let verified = self.inner.environment.compute(move || {
@@ -169,6 +173,21 @@ impl ChunkReader {
             Reading(handle)
         };
         blocks.iter().map(begin).collect()
+    }
+
+    /// Where a chunk is, and the block that it is in.
+    async fn block_of(&self, id: &ChunkId) -> Result<(ChunkLocation, Arc<Bytes>), ReadError> {
+        loop {
+            let location = self.locate(id).await?;
+            match self.block(location.block).await {
+                Ok(block) => return Ok((location, block)),
+                // Rule 10: it is damage only if nobody has made the pack unusable. If somebody has, what was
+                // needed of it is elsewhere.
+                Err(error)
+                    if error.is_missing() && self.inner.is_retired(location.block.pack).await? => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn block(&self, location: BlockLocation) -> Result<Arc<Bytes>, ReadError> {
@@ -229,6 +248,20 @@ fn stretches(blocks: &[BlockLocation]) -> Vec<Stretch> {
 }
 
 impl Inner {
+    /// Whether a pack is not usable any more, by the ledger's present end. If so, the index is that of it.
+    async fn is_retired(&self, pack: PackId) -> Result<bool, ReadError> {
+        let state = self.ledger.state_at_end().await?;
+        if replay::is_usable(&state, pack) {
+            return Ok(false);
+        }
+        tracing::info!(%pack, "a pack was collected while it was read");
+        let mut index = self.index.lock().await;
+        let mut next = Index::clone(&index);
+        self.ledger.index(&mut next, state).await?;
+        *index = Arc::new(next);
+        Ok(true)
+    }
+
     async fn read_block(
         &self,
         block: BlockLocation,

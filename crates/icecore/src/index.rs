@@ -9,6 +9,7 @@
 
 mod cache;
 mod levels;
+mod marks;
 mod merge;
 mod runs;
 mod scope;
@@ -17,6 +18,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use marks::{Marked, Marks, PackUsage, Use};
 pub(crate) use runs::RunReader;
 pub use table::TableDamaged;
 

@@ -37,6 +37,10 @@ impl ObjectRole {
     pub const KEYS_PREFIX: &'static str = "keys/";
     /// Where witnesses are.
     pub const WITNESS_PREFIX: &'static str = "witness/";
+    /// Where packs are.
+    pub const PACK_PREFIX: &'static str = "packs/";
+    /// Where index runs are.
+    pub const INDEX_PREFIX: &'static str = "index/";
     /// Where tails are.
     pub const TAIL_PREFIX: &'static str = "tail/";
     /// Where checkpoints are.

@@ -17,8 +17,9 @@ mod witness;
 
 pub use append::{AppendError, Appended, Prefix};
 pub(crate) use foresight::Foresight;
-pub(crate) use ranges::runs;
 pub use ranges::{covers, has};
+pub(crate) use ranges::{overlap, ranges_of, runs};
+pub(crate) use replay::has_retired;
 pub use witness::WitnessFinding;
 
 use crate::error::ReadError;

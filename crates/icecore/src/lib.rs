@@ -5,7 +5,7 @@
 //!
 //! A [`Repository`] lies in a [`Store`](store::Store). Verbs are functions that take it:
 //! [`backup`](backup::backup), [`follow`](follow::follow), [`restore`](restore::restore),
-//! [`recover`](recover::recover), [`check`](check::check). What is backed up is a
+//! [`recover`](recover::recover), [`check`](check::check), [`prune`](prune::prune). What is backed up is a
 //! [`Source`](source::Source), where it comes back to a [`Target`](target::Target);
 //! `icecore-sources` has those that exist, and one of your own takes fifty lines.
 //! [`streams`](streams::streams) and [`events`](streams::events) look into a snapshot without
@@ -62,6 +62,7 @@ pub mod layout;
 pub mod ledger;
 pub mod local;
 pub mod monitor;
+pub mod prune;
 pub mod recover;
 pub mod repository;
 pub mod restore;

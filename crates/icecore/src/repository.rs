@@ -3,10 +3,12 @@
 mod exclusive;
 mod init;
 mod open;
+mod shared_ledger;
 
 pub use exclusive::ExclusiveError;
 pub use init::{InitError, InitOptions};
 pub use open::OpenError;
+pub(crate) use shared_ledger::SharedLedger;
 
 use crate::chunks::ChunkReader;
 use crate::environment::Environment;
@@ -28,7 +30,7 @@ pub struct Repository {
     pub(crate) config: Config,
     pub(crate) keys: Arc<KeySet>,
     pub(crate) local: RepositoryState,
-    ledger: Mutex<Ledger>,
+    ledger: SharedLedger,
     index: Mutex<Arc<Index>>,
 }
 
@@ -61,20 +63,17 @@ impl Repository {
 
     /// The ledger's state as it was read last.
     pub async fn state(&self) -> LedgerState {
-        self.ledger.lock().await.state().clone()
+        self.ledger().await.state().clone()
     }
 
     /// Signs that the ledger was damaged or tampered with.
     pub async fn alarms(&self) -> Vec<Alarm> {
-        self.ledger.lock().await.alarms().to_vec()
+        self.ledger().await.alarms().to_vec()
     }
 
     /// Reads the ledger to its present end, and remembers that end on this machine.
     pub async fn refresh(&self) -> Result<(), ReadError> {
-        let local = self.local.clone();
-        let seen = self.environment.compute(move || local.seen_head()).await;
-        let mut ledger = self.ledger.lock().await;
-        ledger.read_forward(seen).await?;
+        let ledger = self.ledger.read_forward().await?;
         let (local, head) = (self.local.clone(), ledger.seen_head());
         if ledger.alarms().is_empty() {
             self.environment.compute(move || local.remember_head(head)).await;
@@ -104,19 +103,29 @@ impl Repository {
         let state = self.state().await;
         let mut index = self.index.lock().await;
         let mut next = Index::clone(&index);
-        next.follow(&state).await?;
+        self.ledger.index(&mut next, state).await?;
         *index = Arc::new(next);
         Ok(index.clone())
     }
 
     /// A reader of chunks, as of the ledger's state as it was read last.
     pub(crate) async fn chunks(&self) -> Result<ChunkReader, ReadError> {
-        Ok(ChunkReader::new(
-            self.store.clone(),
-            self.environment.clone(),
-            self.keys.clone(),
-            self.index().await?,
-        ))
+        Ok(self.chunks_of(self.index().await?))
+    }
+
+    /// A reader of the chunks of an index.
+    pub(crate) fn chunks_of(&self, index: Arc<Index>) -> ChunkReader {
+        let (store, environment) = (self.store.clone(), self.environment.clone());
+        ChunkReader::new(store, environment, self.keys.clone(), self.ledger.clone(), index)
+    }
+
+    /// Reads every entry from the beginning anew, and goes on from there: what is decided from here on
+    /// relies on no checkpoint, and the log has all entries.
+    pub(crate) async fn replay_from_first(&self) -> Result<(), ReadError> {
+        let mut ledger = Ledger::open_at_beginning(self.ledger_context());
+        ledger.read_forward(self.ledger.seen_head().await).await?;
+        *self.ledger().await = ledger;
+        Ok(())
     }
 
     pub(crate) async fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -17,6 +17,11 @@ pub trait Source: Send + Sync {
     /// A name for it, without credentials, used unless the user gives one.
     fn default_name(&self) -> String;
 
+    /// Whether it gives its events again when it is opened again; a pipe does not.
+    fn gives_again(&self) -> bool {
+        true
+    }
+
     /// Starts reading: everything that follows shows one moment of the source.
     async fn open(&self, request: &SourceRequest) -> Result<Box<dyn EventReader>, SourceError>;
 

@@ -98,7 +98,12 @@ pub(crate) async fn list(store: &dyn Store, prefix: &str) -> Result<Vec<ObjectIn
     retrying(|| store.list(prefix)).await
 }
 
-/// Makes a request that changes nothing, again where the storage may only have failed for the
+/// Deletes an object. "Not found" may be the answer to a request that was repeated after it had its effect.
+pub(crate) async fn delete(store: &dyn Store, name: &ObjectName) -> Result<(), StoreError> {
+    retrying(|| store.delete(name)).await
+}
+
+/// Makes a request that may be made twice, again where the storage may only have failed for the
 /// moment.
 async fn retrying<T, F>(mut request: impl FnMut() -> F) -> Result<T, StoreError>
 where

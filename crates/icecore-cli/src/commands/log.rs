@@ -7,6 +7,7 @@ use crate::table::{self, Side};
 use crate::times;
 use icecore::ledger::{LoggedContent, LoggedEntry};
 use icecore_format::SnapshotId;
+use icecore_format::ledger::body::SessionRange;
 use icecore_format::ledger::{Entry, EntryBody};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -117,7 +118,19 @@ fn detail(entry: &Entry) -> String {
         EntryBody::Release(body) => ids(&body.snapshots),
         EntryBody::KeyAdded(body) => format!("{} key {}", body.role.name(), body.key.id()),
         EntryBody::KeyRemoved(body) => format!("key {}", body.key),
+        EntryBody::Abort(body) if body.sessions.is_empty() => {
+            format!("sessions that began before entry {}", body.floor)
+        }
         EntryBody::Abort(body) => table::counted(body.sessions.len() as u64, "session", "sessions"),
+        EntryBody::Condemn(body) => objects(&body.packs, "pack", "packs"),
+        EntryBody::Repack(body) => {
+            let condemned = objects(&body.condemn.packs, "pack", "packs");
+            format!("{condemned} into {}", objects(&body.packs, "pack", "packs"))
+        }
+        EntryBody::Reindex(body) => {
+            let old = objects(&body.old, "index run", "index runs");
+            format!("{old} into {}", objects(&body.new, "index run", "index runs"))
+        }
         EntryBody::Drilled(body) => {
             let events = table::counted(body.events, "event", "events");
             let failed = body.checks.iter().filter(|check| !check.passed).count() as u64;
@@ -129,6 +142,14 @@ fn detail(entry: &Entry) -> String {
         }
         _ => String::new(),
     }
+}
+
+fn objects(ranges: &[SessionRange], one: &str, several: &str) -> String {
+    table::counted(
+        ranges.iter().map(|range| u64::from(range.end - range.first)).sum(),
+        one,
+        several,
+    )
 }
 
 fn ids(snapshots: &[SnapshotId]) -> String {

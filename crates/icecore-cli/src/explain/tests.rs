@@ -254,7 +254,7 @@ fn sessions() {
     ");
     insta::assert_snapshot!(told(session(SessionError::Overtaken)), @"
     error: what this backup relied on was removed from the repository meanwhile
-    hint: nothing was committed; try again, and it stores what was removed
+    hint: nothing was committed; pipe it in again, and it stores what was removed
     exit code: 11
     ");
     insta::assert_snapshot!(told(session(SessionError::NotAllowed(Role::Reader))), @"
@@ -397,6 +397,35 @@ fn recoveries() {
     ");
     insta::assert_snapshot!(told(RecoverError::from(Stopped)), @"
     error: stopped as asked
+    exit code: 130
+    ");
+}
+
+#[test]
+fn prunes() {
+    insta::assert_snapshot!(told(PruneError::NotAllowed(Role::Writer)), @"
+    error: a writer key cannot prune a repository
+    hint: open the repository with the password of an admin
+    exit code: 1
+    ");
+    let source = ReadError::ChunkMissing { id: ChunkId([7; 32]) };
+    let snapshot = SnapshotId([1; 16]);
+    insta::assert_snapshot!(told(PruneError::Mark { snapshot, source }), @"
+    error: cannot follow what snapshot 01010101010101010101010101010101 needs, so nothing is collected
+      because: chunk 0707070707070707070707070707070707070707070707070707070707070707 is in no pack of this repository
+    hint: `icecore check --read-data` tells all that is damaged; what is not damaged stays as it is
+    exit code: 1
+    ");
+    insta::assert_snapshot!(told(PruneError::Delete(store_error(StoreErrorKind::Denied))), @"
+    error: cannot delete what nobody needs
+      because: cannot write packs/0f/1: the storage denies it
+      because: what the system says
+    hint: this user must be allowed to do that at /srv/backup
+    exit code: 1
+    ");
+    insta::assert_snapshot!(told(PruneError::from(Stopped)), @"
+    error: stopped as asked
+    hint: what was done stands; the next prune goes on from there
     exit code: 130
     ");
 }

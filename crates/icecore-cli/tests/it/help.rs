@@ -18,6 +18,7 @@ fn help_lists_commands_options_and_exit_codes() {
         ("icecore-forget", &["forget", "--help"]),
         ("icecore-snapshots", &["snapshots", "--help"]),
         ("icecore-check", &["check", "--help"]),
+        ("icecore-prune", &["prune", "--help"]),
         #[cfg(feature = "serve")]
         ("icecore-serve", &["serve", "--help"]),
     ] {

@@ -46,6 +46,7 @@ mod object_storage;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod printing;
+mod prune;
 mod read_only;
 #[cfg(feature = "serve")]
 mod serve;

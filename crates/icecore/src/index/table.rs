@@ -50,6 +50,8 @@ pub(in crate::index) struct Table {
     header: Header,
     pages: Pages,
     shards: Vec<Shard>,
+    /// For each shard, the number of its first row among all.
+    first_rows: Vec<u64>,
     runs: BTreeSet<SessionRange>,
 }
 
@@ -58,10 +60,17 @@ impl Table {
     pub(in crate::index) fn open(bytes: TableBytes, key: &TableKey) -> Result<Self, TableDamaged> {
         let (header, pages) = Pages::open(bytes, key)?;
         let shards = (0..header.shards.rows).map(|row| pages.row(header.shards, row));
-        let shards = shards.collect::<Result<_, _>>()?;
+        let shards = shards.collect::<Result<Vec<Shard>, _>>()?;
+        let mut next = 0u64;
+        let first_rows = shards.iter().map(|shard| {
+            let first = next;
+            next = next.saturating_add(shard.chunks.rows);
+            first
+        });
+        let first_rows = first_rows.collect();
         let runs = (0..header.runs.rows).map(|row| pages.row(header.runs, row));
         let runs = runs.collect::<Result<_, _>>()?;
-        Ok(Self { header, pages, shards, runs })
+        Ok(Self { header, pages, shards, first_rows, runs })
     }
 
     /// What no other table is called.
@@ -146,15 +155,31 @@ impl Table {
         id: &ChunkId,
         accepts: impl Fn(RunId, PackId) -> bool,
     ) -> Result<Option<ChunkLocation>, TableDamaged> {
+        let mut location = None;
+        self.rows_of(id, |_, row| {
+            location = self.locate(row, &accepts)?;
+            Ok(location.is_none())
+        })?;
+        Ok(location)
+    }
+
+    /// Shows the rows of a chunk, each with its number among all rows, until that is enough: `show` says
+    /// whether it wants more.
+    pub(in crate::index) fn rows_of(
+        &self,
+        id: &ChunkId,
+        mut show: impl FnMut(u64, &ChunkRow) -> Result<bool, TableDamaged>,
+    ) -> Result<(), TableDamaged> {
         let key = key_of(id);
         let next = self.shards.partition_point(|shard| shard.first <= *id);
-        let Some(shard) = next.checked_sub(1).and_then(|own| self.shards.get(own)) else {
-            return Ok(None);
+        let Some(own) = next.checked_sub(1) else { return Ok(()) };
+        let (Some(shard), Some(first)) = (self.shards.get(own), self.first_rows.get(own)) else {
+            return Ok(());
         };
         if shard.filter_bytes > 0
             && !filter::may_hold(&shard.descriptor, self.pages.filter(shard)?, key)
         {
-            return Ok(None);
+            return Ok(());
         }
         let key_end = self.shards.get(next).map_or(u64::MAX, |next| key_of(&next.first));
         let mut number = self.first_from(shard, key, key_end)?;
@@ -164,15 +189,15 @@ impl Table {
                 // One that begins with the same eight bytes.
                 Ordering::Less => {}
                 Ordering::Equal => {
-                    if let Some(found) = self.locate(&row, &accepts)? {
-                        return Ok(Some(found));
+                    if !show(first + number, &row)? {
+                        return Ok(());
                     }
                 }
-                Ordering::Greater => break,
+                Ordering::Greater => return Ok(()),
             }
             number += 1;
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Where a row says that its chunk is.

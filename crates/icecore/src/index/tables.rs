@@ -40,6 +40,11 @@ impl Tables {
         Self { open: Vec::new(), key, random, directory, is_held, damages: 0 }
     }
 
+    /// All of them.
+    pub(super) fn open(&self) -> &[Arc<Table>] {
+        &self.open
+    }
+
     /// A place of the chunk that counts in `scope`.
     pub(super) fn find(
         &self,

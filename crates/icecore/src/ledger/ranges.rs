@@ -2,7 +2,7 @@
 
 use icecore_format::ledger::body::SessionRange;
 use icecore_format::limits::SESSION_OBJECTS_MAX;
-use icecore_format::{RunId, SessionId};
+use icecore_format::{PackId, RunId, SessionId};
 use std::collections::BTreeSet;
 
 /// Whether `set` has all of `range`.
@@ -44,6 +44,22 @@ pub(crate) fn overlap(a: SessionRange, b: SessionRange) -> bool {
 /// Whether a range is one: not empty, and of numbers that a session can have.
 pub(crate) fn is_proper(range: SessionRange) -> bool {
     range.first < range.end && range.end <= SESSION_OBJECTS_MAX
+}
+
+/// The fewest ranges that name these packs.
+pub(crate) fn ranges_of(packs: &BTreeSet<PackId>) -> Vec<SessionRange> {
+    let mut ranges: Vec<SessionRange> = Vec::new();
+    for pack in packs {
+        match ranges.last_mut() {
+            Some(last) if last.session == pack.session && last.end == pack.number => last.end += 1,
+            _ => ranges.push(SessionRange {
+                session: pack.session,
+                first: pack.number,
+                end: pack.number + 1,
+            }),
+        }
+    }
+    ranges
 }
 
 /// The index runs of a set.

@@ -5,7 +5,7 @@
 //!
 //! Specification: docs/concurrency.md, "Entries". Its rules are cited by number.
 
-use super::ranges::{covers, is_proper, overlap, remove};
+use super::ranges::{covers, has, is_proper, overlap, remove};
 use icecore_format::checkpoint::{
     EpochState, KeyState, LedgerState, RecentEntry, SnapshotState, SnapshotStatus, TailState,
 };
@@ -46,6 +46,17 @@ pub fn genesis(keys: &KeySet) -> LedgerState {
 /// Whether a session has ended, by itself or because it began below the floor.
 pub fn has_ended(state: &LedgerState, session: SessionId) -> bool {
     session.head < state.floor || state.ended.contains(&session)
+}
+
+/// Whether a pack may be read and leaned on.
+pub fn is_usable(state: &LedgerState, pack: PackId) -> bool {
+    has(&state.packs, pack.session, pack.number)
+}
+
+/// Whether a pack or an index run that was usable before is not any more.
+pub(crate) fn has_retired(before: &LedgerState, after: &LedgerState) -> bool {
+    !before.packs.iter().all(|range| covers(&after.packs, *range))
+        || !before.runs.iter().all(|range| covers(&after.runs, *range))
 }
 
 /// Rule 9: whether a pack may be deleted. Once it may, it may for ever.
@@ -214,7 +225,7 @@ fn check_named(snapshots: &[SnapshotId]) -> Result<(), Void> {
 }
 
 /// Rule 5: since the plan marked, no other plan collected and no commit leaned on these packs.
-fn check_condemn(state: &LedgerState, condemn: &Condemn) -> Result<(), Void> {
+pub(crate) fn check_condemn(state: &LedgerState, condemn: &Condemn) -> Result<(), Void> {
     if !condemn.packs.iter().all(|range| is_proper(*range) && covers(&state.packs, *range)) {
         return Err("it condemns a pack that is not usable");
     }

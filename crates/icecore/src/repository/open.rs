@@ -1,6 +1,6 @@
 //! Open: config, key slot, ledger.
 
-use super::{Repository, ledger_context};
+use super::{Repository, SharedLedger, ledger_context};
 use crate::environment::Environment;
 use crate::error::ReadError;
 use crate::index::{Index, RunReader};
@@ -97,7 +97,8 @@ impl Repository {
     ) -> Result<Self, OpenError> {
         let local = environment.local.of(config.repository);
         let context = ledger_context(&store, &environment, &keys, &config);
-        let ledger = Mutex::new(Ledger::open(context, foresight).await?);
+        let ledger = Ledger::open(context, foresight).await?;
+        let ledger = SharedLedger::new(ledger, &environment, &local);
         let reader = RunReader {
             store: store.clone(),
             keys: keys.clone(),

@@ -2,7 +2,7 @@
 
 use super::{Session, SessionError};
 use crate::ledger::replay::has_ended;
-use crate::ledger::{Appended, covers};
+use crate::ledger::{Appended, covers, ranges_of};
 use crate::repository::Repository;
 use icecore_format::checkpoint::SnapshotStatus;
 use icecore_format::ledger::EntryBody;
@@ -63,9 +63,9 @@ impl Session<'_> {
         Commit {
             session: self.id,
             adopted: self.adopted.iter().map(|adopted| adopted.session).collect(),
-            packs: ranges(&packs),
+            packs: ranges_of(&packs),
             runs,
-            leans: ranges(&self.leans),
+            leans: ranges_of(&self.leans),
             bases: self.bases.iter().copied().collect(),
             snapshot,
         }
@@ -110,20 +110,4 @@ async fn append(
         }
         prefix = ledger.prefix(None).await?;
     }
-}
-
-/// The fewest ranges that name these packs.
-fn ranges(packs: &BTreeSet<PackId>) -> Vec<SessionRange> {
-    let mut ranges: Vec<SessionRange> = Vec::new();
-    for pack in packs {
-        match ranges.last_mut() {
-            Some(last) if last.session == pack.session && last.end == pack.number => last.end += 1,
-            _ => ranges.push(SessionRange {
-                session: pack.session,
-                first: pack.number,
-                end: pack.number + 1,
-            }),
-        }
-    }
-    ranges
 }

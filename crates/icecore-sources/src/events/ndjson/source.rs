@@ -82,6 +82,12 @@ impl Source for NdjsonSource {
         format!("{KIND}:{}", path.display())
     }
 
+    fn gives_again(&self) -> bool {
+        // What cannot be looked at is no pipe that was read.
+        let is_file = |path: &Path| path.metadata().map_or(true, |metadata| metadata.is_file());
+        !self.is_standard_input() && is_file(&self.path)
+    }
+
     async fn open(&self, request: &SourceRequest) -> Result<Box<dyn EventReader>, SourceError> {
         let name = if self.is_standard_input() {
             "standard input".to_owned()
