@@ -8,6 +8,7 @@ mod parts;
 mod recovery;
 mod repeats;
 mod retention;
+mod trimmed;
 
 use icecore::backup::{self, BackupReport};
 use icecore::follow::{FollowError, FollowNews, FollowOptions, FollowReport, follow};

@@ -6,6 +6,7 @@ mod histories;
 mod known_bugs;
 mod marking;
 mod policy;
+mod repacking;
 
 use icecore::prune::PruneOptions;
 use icecore_store::{MemoryStore, Store};

@@ -383,6 +383,7 @@ fn explain_prune(error: &PruneError) -> Explanation {
             FAILED,
             "`icecore check --read-data` tells all that is damaged; what is not damaged stays as it is",
         ),
+        PruneError::Copy(SessionError::Write(error)) => explain_store(error),
         PruneError::Append(error) => explain_append(error),
         PruneError::Delete(error) => explain_store(error),
         PruneError::Stopped(_) => {

@@ -149,15 +149,31 @@ impl Codecs {
     }
 }
 
+/// Opens the seal of a block and leaves what is in it encoded, to be sealed elsewhere by [`seal_encoded`].
+pub fn unseal(
+    place: &BlockPlace,
+    key: &SealingKey,
+    mut sealed: Vec<u8>,
+) -> Result<Vec<u8>, DecodeError> {
+    let length = key.open(RECORD, u64::from(place.number), &place.associated(), &mut sealed)?.len();
+    sealed.truncate(length);
+    Ok(sealed)
+}
+
+/// Seals what [`unseal`] gave: the same chunks, not compressed again.
+pub fn seal_encoded(place: &BlockPlace, key: &SealingKey, mut encoded: Vec<u8>) -> Vec<u8> {
+    key.seal(u64::from(place.number), &place.associated(), &mut encoded, 0);
+    encoded
+}
+
 /// Opens a sealed block and returns its chunks one after the other, exactly `raw_bytes` long.
 pub fn open(
     place: &BlockPlace,
     key: &SealingKey,
     raw_bytes: u32,
-    mut sealed: Vec<u8>,
+    sealed: Vec<u8>,
 ) -> Result<Vec<u8>, DecodeError> {
-    let length = key.open(RECORD, u64::from(place.number), &place.associated(), &mut sealed)?.len();
-    sealed.truncate(length);
+    let mut sealed = unseal(place, key, sealed)?;
     let mut reader = Reader::new(RECORD, &sealed);
     let codec = reader.byte()?;
     if reader.u32()? != raw_bytes || raw_bytes as usize > BLOCK_BYTES_MAX {

@@ -104,6 +104,8 @@ pub struct EpochState {
     pub start: TailStart,
     /// How many objects of it count, if it was ended.
     pub end: Option<u64>,
+    /// How many of its first objects are needed no more, and may be gone.
+    pub trimmed: u64,
 }
 
 /// What one of the newest entries leaned on or collected.
@@ -119,7 +121,7 @@ pub struct RecentEntry {
 
 impl Record for LedgerState {
     const NAME: &'static str = "the checkpoint";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 }
 
 /// Signs `state`, for `repository`.

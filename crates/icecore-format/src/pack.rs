@@ -196,6 +196,22 @@ impl PackKey {
         block::open(&self.place(number, kind), &self.key, raw_bytes, sealed)
     }
 
+    /// Opens the seal of a block, and leaves what is in it as it is encoded.
+    pub fn unseal_block(
+        &self,
+        number: u32,
+        kind: ChunkKind,
+        sealed: Vec<u8>,
+    ) -> Result<Vec<u8>, DecodeError> {
+        block::unseal(&self.place(number, kind), &self.key, sealed)
+    }
+
+    /// Seals a block of another pack, as [`Self::unseal_block`] gave it. A number must not be used for two
+    /// blocks.
+    pub fn seal_encoded_block(&self, number: u32, kind: ChunkKind, encoded: Vec<u8>) -> Vec<u8> {
+        block::seal_encoded(&self.place(number, kind), &self.key, encoded)
+    }
+
     /// The directory, sealed, and the footer: the last bytes of the pack.
     pub fn seal_directory(&self, directory: &Directory) -> Vec<u8> {
         let mut bytes = directory.encode();

@@ -196,6 +196,31 @@ mod blocks {
     }
 
     #[test]
+    fn a_block_that_is_sealed_elsewhere_as_it_is_encoded_opens_there_and_nowhere_else() {
+        let elsewhere =
+            BlockPlace { pack: PackId { number: 9, ..PACK }, number: 2, kind: PLACE.kind };
+        let other = SealingKey::new(Cipher::ChaCha20Poly1305, &[8; 32]);
+        for raw in contents() {
+            for compression in COMPRESSIONS {
+                let own = key(Cipher::Aes256Gcm);
+                let sealed = block::seal(&PLACE, &own, compression, &raw);
+                let encoded = block::unseal(&PLACE, &own, sealed.clone()).unwrap();
+                let moved = block::seal_encoded(&elsewhere, &other, encoded);
+                assert_eq!(moved.len(), sealed.len());
+                let raw_bytes = raw.len() as u32;
+                let opened = block::open(&elsewhere, &other, raw_bytes, moved.clone());
+                assert!(opened.as_ref() == Ok(&raw), "{compression:?} of {}", raw.len());
+                assert!(block::open(&PLACE, &other, raw_bytes, moved.clone()).is_err());
+                assert!(block::open(&elsewhere, &own, raw_bytes, moved).is_err());
+                // What is not what was sealed is not sealed again.
+                let mut flipped = sealed;
+                flipped[0] ^= 1;
+                assert!(block::unseal(&PLACE, &own, flipped).is_err());
+            }
+        }
+    }
+
+    #[test]
     fn no_bit_of_a_block_can_change_unnoticed() {
         for compression in COMPRESSIONS {
             let raw = b"some bytes".repeat(10);

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{AbortHandle, BoxFuture, Shared, abortable};
 use icecore_format::keys::KeySet;
-use icecore_format::pack::{HEADER_BYTES, PackKey};
-use icecore_format::record::Record;
+use icecore_format::pack::{Directory, FOOTER_BYTES, HEADER_BYTES, PackKey, directory_bytes};
+use icecore_format::record::{DecodeError, Record};
 use icecore_format::{ChunkId, ChunkKind, PackClass, PackId};
 use icecore_store::Store;
 use std::collections::{HashMap, VecDeque};
@@ -355,6 +355,25 @@ pub(crate) fn open_pack_key(
     let private = keys.private(class).ok_or(ReadError::NotAllowed { role: keys.role, class })?;
     let name = ObjectRole::Pack(pack).object_name();
     PackKey::open(&keys.repository, pack, class, private, header).map_err(ReadError::damaged(name))
+}
+
+/// The key and the directory of a pack of which all bytes are there.
+pub(crate) fn open_pack(
+    keys: &KeySet,
+    pack: PackId,
+    class: PackClass,
+    bytes: &[u8],
+) -> Result<(Arc<PackKey>, Directory), ReadError> {
+    let damaged = || ReadError::damaged(ObjectRole::Pack(pack).object_name());
+    let short = || damaged()(DecodeError::Short { record: "the pack" });
+    let header = bytes.get(..HEADER_BYTES).ok_or_else(short)?;
+    let key = open_pack_key(keys, pack, class, header)?;
+    let footer_at = bytes.len().checked_sub(FOOTER_BYTES).ok_or_else(short)?;
+    let footer = bytes.get(footer_at..).ok_or_else(short)?;
+    let length = directory_bytes(footer, bytes.len() as u64).map_err(damaged())? as usize;
+    let sealed = bytes.get(footer_at.saturating_sub(length)..footer_at).ok_or_else(short)?;
+    let directory = key.open_directory(sealed.to_vec()).map_err(damaged())?;
+    Ok((Arc::new(key), directory))
 }
 
 impl BlockCache {

@@ -12,12 +12,15 @@ mod delete;
 mod history;
 mod mark;
 mod release;
+mod repack;
 mod run;
+mod trim;
 
 use crate::error::ReadError;
 use crate::ledger::{AppendError, has_retired};
 use crate::monitor::{Monitor, Stopped};
 use crate::repository::{ExclusiveError, Repository};
+use crate::session::SessionError;
 use icecore_format::{Role, SnapshotId, Timestamp};
 use icecore_store::StoreError;
 use run::Run;
@@ -36,11 +39,21 @@ pub struct PruneOptions {
     /// How long an object that was needed before stays readable after it was made unusable: for whoever
     /// reads a snapshot that was released meanwhile, and for people to notice a mistake.
     pub grace: Duration,
+    /// Which part of what is stored may be garbage before packs are repacked, from 0 to 1.
+    pub unused_max: f64,
+    /// How much is moved by repacking at most, in bytes.
+    pub repack_bytes_max: u64,
 }
 
 impl Default for PruneOptions {
     fn default() -> Self {
-        Self { release_after: 7 * DAY, abandon_after: 30 * DAY, grace: DAY }
+        Self {
+            release_after: 7 * DAY,
+            abandon_after: 30 * DAY,
+            grace: DAY,
+            unused_max: 0.05,
+            repack_bytes_max: u64::MAX,
+        }
     }
 }
 
@@ -55,9 +68,15 @@ pub struct PruneReport {
     pub usable: Amount,
     /// Packs of them that were condemned: nothing in them is needed.
     pub condemned: Amount,
+    /// Packs that were condemned because of their garbage, after what was needed of them was copied.
+    pub repacked: Amount,
+    /// What was copied of them, in bytes.
+    pub moved_bytes: u64,
     /// What nobody needs in packs that stay usable, in bytes.
     pub unused_bytes: u64,
-    /// Packs and index runs that were deleted.
+    /// Objects of tails that were let go of: snapshots have their events.
+    pub trimmed: u64,
+    /// Packs, index runs and objects of tails that were deleted.
     pub deleted: Amount,
     /// Those that wait until they have been unusable for as long as readers are given.
     pub waiting: Amount,
@@ -104,6 +123,9 @@ pub enum PruneError {
         /// What could not be read.
         source: ReadError,
     },
+    /// What is needed of a pack could not be copied.
+    #[error("cannot copy what is needed of a pack")]
+    Copy(#[from] SessionError),
     /// The ledger did not take an entry.
     #[error("cannot record in the ledger what is let go of")]
     Append(#[from] AppendError),
@@ -175,6 +197,7 @@ async fn run(mut run: Run<'_>) -> Result<PruneReport, PruneError> {
     // snapshots alone needed may be condemned. In any other order it takes another prune.
     report.ended_before = run.end_dead_sessions(&listed).await?;
     report.released = run.release().await?;
+    report.trimmed = trim::trim(&mut run).await?;
     collect::collect(&mut run, &mut report).await?;
     delete::delete(&run, &listed, &mut report).await?;
     Ok(report)

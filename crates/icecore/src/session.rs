@@ -10,7 +10,11 @@
 mod begin;
 mod block_builder;
 mod commit;
+mod copier;
 mod packer;
+mod run_writer;
+
+pub(crate) use copier::{Copied, PackCopier};
 
 use crate::environment::Environment;
 use crate::error::ReadError;
@@ -20,14 +24,11 @@ use crate::ledger::AppendError;
 use crate::local::SessionLease;
 use crate::monitor::{Counter, Monitor, Stopped};
 use crate::repository::{ExclusiveError, Repository};
-use crate::storage::{self, Put};
 use icecore_format::block::Compression;
-use icecore_format::envelope::{self, EnvelopeKind};
-use icecore_format::index_run::IndexRun;
 use icecore_format::ledger::body::TailMark;
 use icecore_format::record::Record;
 use icecore_format::{ChunkId, ChunkKind, PackId, Role, RunId, SessionId, SnapshotId, Timestamp};
-use icecore_store::{Content, ObjectName, StoreError};
+use icecore_store::{ObjectName, StoreError};
 use packer::Packer;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -200,26 +201,9 @@ impl Session<'_> {
             return Ok(());
         }
         let run_id = RunId { session: self.id, number: self.runs_written };
-        let name = ObjectRole::IndexRun(run_id).object_name();
         let pack_bytes: u64 = packs.iter().map(|(pack, _)| pack.bytes).sum();
-        let (keys, random) = (self.repository.keys.clone(), self.environment().random.clone());
-        let (cipher, own_name) = (self.repository.config.cipher, name.clone());
-        let sealed = self.environment().compute(move || {
-            let mut run = IndexRun::default();
-            for (pack, directory) in &packs {
-                run.add(*pack, directory);
-            }
-            run.sort();
-            let key = &keys.ledger_key;
-            let plaintext = run.encode();
-            let kind = EnvelopeKind::IndexRun;
-            let sealed = envelope::seal(kind, cipher, key, own_name.as_str(), &plaintext, &*random);
-            (Content::from(sealed), run)
-        });
-        let (content, run) = sealed.await;
-        if let Put::Taken(_) = storage::put(&*self.repository.store, &name, &content).await? {
-            return Err(SessionError::NameTaken { object: name });
-        }
+        let (content, run) = run_writer::store(self.repository, run_id, packs).await?;
+        let name = ObjectRole::IndexRun(run_id).object_name();
         // From here on the index has them, so what is held does not grow with the session.
         for chunk in &run.chunks {
             self.own.remove(&chunk.id);

@@ -26,5 +26,5 @@ pub use open::OpenError;
 pub(crate) use open::{Request, StartsAt, open};
 pub(crate) use reader::EpochReader;
 pub(crate) use scan::{Scanned, scan};
-pub(crate) use standing::{Chain, chain, complete, find, needed};
+pub(crate) use standing::{Chain, chain, complete, find, is_trimmed_after, needed};
 pub(crate) use writer::{FlushError, TailWriter};

@@ -102,7 +102,7 @@ async fn tail_timeline(
         let reader = EpochReader::new(repository, epoch);
         let (objects, gaps) = look(epoch, &reader, read).await?;
         // The newest that can be read tells of all before it.
-        for number in (0..objects).rev() {
+        for number in (reader.first()..objects).rev() {
             match reader.flush(number).await {
                 Ok(flush) => {
                     found.captured = flush.flush.total;
@@ -136,7 +136,7 @@ async fn look(
     };
     let mut told = Vec::new();
     if read {
-        let mut scanned = std::pin::pin!(tail::scan(reader, 0..objects));
+        let mut scanned = std::pin::pin!(tail::scan(reader, reader.first()..objects));
         while let Some(found) = scanned.next().await {
             if let (number, Scanned::Gap(reason)) = found?
                 // Nothing is lost where another object has it once more.

@@ -100,9 +100,9 @@ async fn large_payloads_are_needed_by_the_events_that_name_them() {
 
 fn files_below(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let below = entries.map(|entry| entry.path()).flat_map(|path| {
-        if path.is_dir() { files_below(&path) } else { vec![path] }
-    });
+    let below = entries
+        .map(|entry| entry.path())
+        .flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] });
     below.collect()
 }
 

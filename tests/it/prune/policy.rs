@@ -111,8 +111,9 @@ async fn what_was_needed_before_is_deleted_only_after_the_grace_by_a_later_prune
     let first = host.prune(&repository, &patient).await.unwrap();
     assert!(first.condemned.objects > 0);
     assert_eq!(first.deleted.objects, 0);
-    assert_eq!(first.waiting.objects, first.condemned.objects);
-    assert_eq!(stored(&store, "packs/").await, packs);
+    assert!(first.waiting.objects >= first.condemned.objects + first.repacked.objects);
+    let retired = first.condemned.objects + first.repacked.objects;
+    let copies = stored(&store, "packs/").await.0 - packs.0;
     let until = first.waiting_until.unwrap();
 
     // Another machine, which knows of it by the ledger alone.
@@ -126,7 +127,7 @@ async fn what_was_needed_before_is_deleted_only_after_the_grace_by_a_later_prune
     let third = other.prune(&repository, &patient).await.unwrap();
     assert_eq!(third.deleted, first.waiting);
     assert_eq!(third.waiting.objects, 0);
-    assert_eq!(stored(&store, "packs/").await.0, packs.0 - third.deleted.objects);
+    assert_eq!(stored(&store, "packs/").await.0, packs.0 - retired + copies);
     icecore_tests::assert_clean(&other.check(&repository).await);
 }
 

@@ -131,6 +131,10 @@ fn detail(entry: &Entry) -> String {
             let old = objects(&body.old, "index run", "index runs");
             format!("{old} into {}", objects(&body.new, "index run", "index runs"))
         }
+        EntryBody::Trim(body) => {
+            let epochs = table::counted(body.below.len() as u64, "epoch", "epochs");
+            format!("the tail of {}, {epochs}", body.source.name)
+        }
         EntryBody::Drilled(body) => {
             let events = table::counted(body.events, "event", "events");
             let failed = body.checks.iter().filter(|check| !check.passed).count() as u64;

@@ -1,6 +1,6 @@
 //! `icecore prune`: let go of what nobody needs, and delete it.
 
-use crate::arguments::parse_wait;
+use crate::arguments::{parse_bytes, parse_wait};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Output;
@@ -29,6 +29,19 @@ pub(crate) struct Arguments {
     /// Give up backups that began so long ago and have not ended
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = parse_wait)]
     abandon_after: Duration,
+    /// Repack until no more than this part of what is stored is garbage
+    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = parse_part)]
+    max_unused: f64,
+    /// Move no more than this by repacking, such as 10GiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    max_repack_size: Option<u64>,
+}
+
+/// Reads a part such as `5%`.
+fn parse_part(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').and_then(|digits| digits.parse::<f64>().ok());
+    let part = number.map(|percent| percent / 100.0).filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| "expected a part from 0% to 100%".to_owned())
 }
 
 /// What a prune did, or would do
@@ -44,8 +57,14 @@ pub(crate) struct Summary {
     bytes_usable: u64,
     packs_condemned: u64,
     bytes_condemned: u64,
+    packs_repacked: u64,
+    bytes_repacked: u64,
+    /// What was copied of them, in bytes
+    bytes_moved: u64,
     /// What nobody needs in packs that stay, in bytes
     bytes_unused: u64,
+    /// Objects of tails that were let go of
+    flushes_trimmed: u64,
     objects_deleted: u64,
     bytes_deleted: u64,
     /// Objects that will be deleted when the grace is over
@@ -66,6 +85,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         release_after: arguments.release_after,
         abandon_after: arguments.abandon_after,
         grace: arguments.grace,
+        unused_max: arguments.max_unused,
+        repack_bytes_max: arguments.max_repack_size.unwrap_or(u64::MAX),
     };
     let repository = match arguments.dry_run {
         true => context.open().await?,
@@ -98,7 +119,11 @@ fn summary(report: &PruneReport, dry_run: bool, seconds: f64) -> Summary {
         bytes_usable: report.usable.bytes,
         packs_condemned: report.condemned.objects,
         bytes_condemned: report.condemned.bytes,
+        packs_repacked: report.repacked.objects,
+        bytes_repacked: report.repacked.bytes,
+        bytes_moved: report.moved_bytes,
         bytes_unused: report.unused_bytes,
+        flushes_trimmed: report.trimmed,
         objects_deleted: report.deleted.objects,
         bytes_deleted: report.deleted.bytes,
         objects_waiting: report.waiting.objects,
@@ -131,6 +156,15 @@ fn print(report: &PruneReport, dry_run: bool, seconds: f64, output: &Output) {
     if report.condemned.objects > 0 {
         let condemned = counted(report.condemned, "pack", "packs");
         output.report(format!("  {condemned} that nobody needs {would}condemned"));
+    }
+    if report.repacked.objects > 0 {
+        let repacked = counted(report.repacked, "pack", "packs");
+        let moved = table::bytes(report.moved_bytes);
+        output.report(format!("  {repacked} {would}repacked into {moved}"));
+    }
+    if report.trimmed > 0 {
+        let flushes = table::counted(report.trimmed, "flush", "flushes");
+        output.report(format!("  {flushes} of tails, which snapshots have, {would}let go of"));
     }
     if report.deleted.objects > 0 {
         output.report(format!("  {} {would}deleted", counted(report.deleted, "object", "objects")));

@@ -195,6 +195,15 @@ pub struct TailMark {
     pub objects: u64,
 }
 
+/// Lets go of the first objects of epochs, whose events an unreleased snapshot has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trim {
+    /// The source.
+    pub source: FollowedSource,
+    /// For each epoch, the place before which nothing is needed.
+    pub below: Vec<TailMark>,
+}
+
 /// A drill: a source was recovered only to prove that it can be.
 ///
 /// Every role reads it, so nothing of the events is in it, not even the id of a stream.
@@ -355,6 +364,8 @@ bodies! {
     11 Follow "follow",
     /// A drill.
     12 Drilled "drilled",
+    /// Objects of a tail let go.
+    13 Trim "trim",
     /// Snapshots kept from being forgotten.
     21 Protect "protect",
     /// Snapshots that may be forgotten again.

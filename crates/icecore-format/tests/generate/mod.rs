@@ -22,7 +22,7 @@ use icecore_format::keys::signing::{SigningKey, VerifyingKey};
 use icecore_format::ledger::body::{
     Abort, Commit, Condemn, DrillCheck, DrillPoint, Drilled, Follow, FollowedSource, Forget,
     KeyAdded, KeyRemoved, Protect, Reindex, Release, Repack, SessionRange, TailMark, TailStart,
-    Unforget, Unprotect,
+    Trim, Unforget, Unprotect,
 };
 use icecore_format::ledger::{Entry, EntryBody, LedgerObject, Witness};
 use icecore_format::pack::{Directory, DirectoryBlock, DirectoryChunk};
@@ -412,10 +412,17 @@ fn drilled() -> impl Strategy<Value = Drilled> {
         })
 }
 
+fn trim() -> impl Strategy<Value = Trim> {
+    let mark =
+        (session_id(), number()).prop_map(|(session, objects)| TailMark { session, objects });
+    (followed_source(), vec(mark, 0..3)).prop_map(|(source, below)| Trim { source, below })
+}
+
 fn tail_state() -> impl Strategy<Value = TailState> {
     let opened = (number(), key_id(), text(), session_id(), bytes());
-    let epoch = (opened, tail_start(), option::of(number())).prop_map(
-        |((number, author, host, session, header), start, end)| EpochState {
+    let ends = (option::of(number()), number());
+    let epoch = (opened, tail_start(), ends).prop_map(
+        |((number, author, host, session, header), start, (end, trimmed))| EpochState {
             number,
             author,
             host,
@@ -423,6 +430,7 @@ fn tail_state() -> impl Strategy<Value = TailState> {
             header,
             start,
             end,
+            trimmed,
         },
     );
     (followed_source(), vec(epoch, 0..3)).prop_map(|(source, epochs)| TailState { source, epochs })
@@ -475,6 +483,7 @@ pub(crate) fn entry_body() -> BoxedStrategy<EntryBody> {
         drilled().prop_map(EntryBody::from),
         snapshots().prop_map(|snapshots| Protect { snapshots }.into()),
         snapshots().prop_map(|snapshots| Unprotect { snapshots }.into()),
+        trim().prop_map(EntryBody::from),
         (23..=u8::MAX, bytes()).prop_map(|(kind, bytes)| EntryBody::Unknown { kind, bytes }),
     ]
     .boxed()

@@ -3,7 +3,7 @@
 use super::objects::IndexedPacks;
 use super::structure::Structure;
 use super::{CheckError, CheckReport, chain};
-use crate::chunks::open_pack_key;
+use crate::chunks::open_pack;
 use crate::error::ReadError;
 use crate::index::locate;
 use crate::layout::ObjectRole;
@@ -18,9 +18,7 @@ use icecore_format::event::{Beside, Event, records};
 use icecore_format::index_run::{IndexRun, RunPack};
 use icecore_format::keys::KeySet;
 use icecore_format::limits::PACK_BYTES_MAX;
-use icecore_format::pack::{
-    Directory, DirectoryBlock, FOOTER_BYTES, HEADER_BYTES, PackKey, directory_bytes,
-};
+use icecore_format::pack::{Directory, DirectoryBlock, PackKey};
 use icecore_format::record::DecodeError;
 use icecore_format::{ChunkKind, Hash};
 use std::ops::Range;
@@ -115,7 +113,7 @@ async fn verify_pack(
         verified.problems.push("its bytes are not those that were written".to_owned());
     }
     let (opening, own_keys) = (bytes.clone(), keys.clone());
-    let opened = environment.compute(move || open_pack(&own_keys, &pack, &opening));
+    let opened = environment.compute(move || open_pack(&own_keys, pack.id, pack.class, &opening));
     let (key, directory) = match opened.await {
         Ok(opened) => opened,
         Err(error @ ReadError::NotAllowed { .. }) => return Err(error),
@@ -147,23 +145,6 @@ async fn verify_pack(
         }
     }
     Ok(verified)
-}
-
-fn open_pack(
-    keys: &KeySet,
-    pack: &RunPack,
-    bytes: &[u8],
-) -> Result<(Arc<PackKey>, Directory), ReadError> {
-    let damaged = || ReadError::damaged(ObjectRole::Pack(pack.id).object_name());
-    let short = || damaged()(DecodeError::Short { record: "the pack" });
-    let header = bytes.get(..HEADER_BYTES).ok_or_else(short)?;
-    let key = open_pack_key(keys, pack.id, pack.class, header)?;
-    let footer_at = bytes.len().checked_sub(FOOTER_BYTES).ok_or_else(short)?;
-    let footer = bytes.get(footer_at..).ok_or_else(short)?;
-    let length = directory_bytes(footer, bytes.len() as u64).map_err(damaged())? as usize;
-    let sealed = bytes.get(footer_at.saturating_sub(length)..footer_at).ok_or_else(short)?;
-    let directory = key.open_directory(sealed.to_vec()).map_err(damaged())?;
-    Ok((Arc::new(key), directory))
 }
 
 /// Whether the index says of a pack what the pack's own directory says.

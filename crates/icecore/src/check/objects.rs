@@ -7,10 +7,10 @@ use crate::layout::ObjectRole;
 use crate::ledger::{self, Alarm, LoggedContent};
 use crate::repository::{LedgerAudit, Repository};
 use crate::storage;
-use icecore_format::PackId;
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::keys::slot::KeySlot;
 use icecore_format::limits::KEY_SLOT_BYTES_MAX;
+use icecore_format::{DecodeError, PackId};
 use icecore_store::StoreErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,6 +100,14 @@ async fn check_keys_and_checkpoints(
             }
             _ => None,
         };
+        if let (ObjectRole::Checkpoint(..), Some(ReadError::Damaged { source, .. })) =
+            (role, &problem)
+            && matches!(source, DecodeError::Version { .. })
+        {
+            // Derived: whoever can read it does, and all others begin at another one.
+            report.notes.push(format!("{name} is of another version of icecore, and not used"));
+            continue;
+        }
         if let Some(error) = problem {
             report.failed_read(&name, error)?;
         }

@@ -28,7 +28,7 @@ pub(super) async fn check(
         let objects = reader.objects_remembered().await?;
         if !read_data {
             let missing = reader.missing(objects).await?;
-            report.flushes += objects - missing.len() as u64;
+            report.flushes += objects.saturating_sub(reader.first()) - missing.len() as u64;
             for number in missing {
                 report.finding(&reader.name(number), &"it is missing");
             }
@@ -60,7 +60,7 @@ async fn read(
             None
         }
     };
-    let mut scanned = std::pin::pin!(scan(reader, 0..objects));
+    let mut scanned = std::pin::pin!(scan(reader, reader.first()..objects));
     let mut repeated = Repeated::default();
     while let Some(found) = scanned.next().await {
         monitor.stop_point()?;

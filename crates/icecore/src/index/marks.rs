@@ -214,6 +214,11 @@ impl MarkedTable {
 }
 
 impl PackUsage {
+    /// What of it is for chunks that nobody needs, in bytes.
+    pub(crate) fn unused_bytes(&self) -> u64 {
+        self.stored_bytes.saturating_sub(self.needed_bytes)
+    }
+
     /// Whether nothing in it is needed.
     pub(crate) fn is_needless(&self) -> bool {
         self.needed_chunks == 0

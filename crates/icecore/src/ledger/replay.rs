@@ -11,7 +11,8 @@ use icecore_format::checkpoint::{
 };
 use icecore_format::keys::{KeySet, Role};
 use icecore_format::ledger::body::{
-    Abort, Commit, Condemn, Follow, KeyAdded, KeyRemoved, Reindex, Repack, SessionRange, TailStart,
+    Abort, Commit, Condemn, Follow, KeyAdded, KeyRemoved, Reindex, Repack, SessionRange, TailMark,
+    TailStart, Trim,
 };
 use icecore_format::ledger::{Entry, EntryBody};
 use icecore_format::{PackId, RunId, SessionId, SnapshotId};
@@ -123,6 +124,7 @@ pub fn apply(state: &mut LedgerState, entry: &Entry) -> Result<(), Void> {
         EntryBody::Abort(body) => abort(state, role, body),
         EntryBody::Follow(_) if role == Role::Reader => Err("a reader may not follow"),
         EntryBody::Follow(body) => follow(state, entry, body),
+        EntryBody::Trim(body) => admin().and_then(|()| trim(state, body)),
         EntryBody::Drilled(_) if role == Role::Reader => Err("a reader may not record a drill"),
         // For whoever reads the ledger: nothing follows from it.
         EntryBody::Drilled(_) => Ok(()),
@@ -306,6 +308,10 @@ fn follow(state: &mut LedgerState, entry: &Entry, follow: &Follow) -> Result<(),
     {
         return Err("it does not end its source's newest epoch");
     }
+    // What is free below was deleted.
+    if follow.ends.is_some_and(|ends| newest.is_some_and(|newest| ends.objects < newest.trimmed)) {
+        return Err("it ends an epoch before a place up to which it was trimmed");
+    }
     match follow.start {
         TailStart::Snapshot(id) => {
             let is_of_source = |it: &SnapshotState| {
@@ -337,8 +343,72 @@ fn follow(state: &mut LedgerState, entry: &Entry, follow: &Follow) -> Result<(),
         header: follow.header.clone(),
         start: follow.start,
         end: None,
+        trimmed: 0,
     });
     Ok(())
+}
+
+/// Rule 12: what an unreleased snapshot has of a tail is needed for nothing.
+fn trim(state: &mut LedgerState, trim: &Trim) -> Result<(), Void> {
+    let sessions: BTreeSet<_> = trim.below.iter().map(|mark| mark.session).collect();
+    if sessions.is_empty() || sessions.len() != trim.below.len() {
+        return Err("it names no epoch, or one twice");
+    }
+    let tail = state.tails.iter().position(|tail| tail.source == trim.source);
+    let Some(tail) = tail else { return Err("its source was never followed") };
+    let limits = trim_limits(state, tail);
+    let limit_of = |mark: &TailMark| limits.iter().find(|limit| limit.session == mark.session);
+    let epochs = state.tails.get_mut(tail).map(|tail| &mut tail.epochs);
+    let Some(epochs) = epochs else { return Err("its source was never followed") };
+    let is_free = |mark: &TailMark| {
+        let epoch = epochs.iter().find(|epoch| epoch.session == mark.session);
+        limit_of(mark).is_some_and(|limit| mark.objects <= limit.objects)
+            && epoch.is_some_and(|epoch| mark.objects > epoch.trimmed)
+    };
+    if !trim.below.iter().all(is_free) {
+        return Err("it trims what no kept snapshot has, or what was trimmed before");
+    }
+    for mark in &trim.below {
+        if let Some(epoch) = epochs.iter_mut().find(|epoch| epoch.session == mark.session) {
+            epoch.trimmed = mark.objects;
+        }
+    }
+    Ok(())
+}
+
+/// For each epoch of a tail, by its place among all, up to where its objects are needed for nothing.
+///
+/// An unreleased snapshot has the events before the place that it names, which is in a chain of epochs that
+/// goes on from one snapshot. The last object before it stays: it says where the source can be gone on from.
+/// A chain after which the source was begun anew goes with the snapshots that it goes on from.
+pub(crate) fn trim_limits(state: &LedgerState, tail: usize) -> Vec<TailMark> {
+    let Some(tail) = state.tails.get(tail) else { return Vec::new() };
+    let is_kept = |found: &&SnapshotState| {
+        found.status != SnapshotStatus::Released && found.snapshot.followed() == tail.source
+    };
+    let kept: Vec<&SnapshotState> = state.snapshots.values().filter(is_kept).collect();
+    let chains: Vec<&[EpochState]> =
+        tail.epochs.chunk_by(|_, next| next.start == TailStart::Before).collect();
+    let mut limits = Vec::new();
+    for (number, chain) in chains.iter().enumerate() {
+        let place_of = |session: SessionId| chain.iter().position(|it| it.session == session);
+        let marks = kept.iter().filter_map(|found| found.snapshot.tail);
+        let newest = marks.filter_map(|mark| Some((place_of(mark.session)?, mark.objects))).max();
+        let start = chain.first().map(|epoch| epoch.start);
+        let has_base = kept.iter().any(|it| start == Some(TailStart::Snapshot(it.snapshot.id)));
+        let is_newest = number + 1 == chains.len();
+        for (place, epoch) in chain.iter().enumerate() {
+            let end = epoch.end.unwrap_or(0);
+            let objects = match newest {
+                Some((newest, _)) if place < newest => end.saturating_sub(1),
+                Some((newest, objects)) if place == newest => objects.saturating_sub(1),
+                None if !has_base && !is_newest => end,
+                _ => 0,
+            };
+            limits.push(TailMark { session: epoch.session, objects });
+        }
+    }
+    limits
 }
 
 /// The snapshot that a tail goes on from.

@@ -9,6 +9,7 @@ mod forward;
 mod invariants;
 
 mod replay;
+mod trimming;
 
 use super::{Appended, Foresight, Ledger, LedgerContext, LoggedContent};
 use crate::environment::Clock;

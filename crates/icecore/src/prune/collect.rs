@@ -1,8 +1,9 @@
-//! Collecting: packs in which nothing is needed are condemned.
+//! Collecting: packs in which nothing is needed are condemned, and those in which little is are repacked.
 //!
 //! Specification: docs/concurrency.md, rule 5; docs/prune.md, "Marking" and "Condemning".
 
 use super::mark::{MarkError, mark};
+use super::repack::{Outcome, repack};
 use super::run::{Decision, Run};
 use super::{Amount, PruneError, PruneReport};
 use crate::index::{Index, Marks, PackUsage};
@@ -16,10 +17,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is needed, as of one end of the ledger.
-struct Marking {
+pub(super) struct Marking {
     /// The number up to which the ledger had been read.
-    at: u64,
-    packs: Vec<PackUsage>,
+    pub(super) at: u64,
+    pub(super) packs: Vec<PackUsage>,
+    pub(super) marks: Arc<Marks>,
+    state: LedgerState,
 }
 
 /// Condemns what nobody needs.
@@ -57,7 +60,14 @@ pub(super) async fn collect(run: &mut Run<'_>, report: &mut PruneReport) -> Resu
             report.condemned.add(pack.stored_bytes);
             report.unused_bytes -= pack.stored_bytes;
         }
-        return Ok(());
+        match repack(run, &marking, plan, report).await {
+            Ok(Outcome::Done) => return Ok(()),
+            Ok(Outcome::Overtaken) => {}
+            // Rule 10, as below.
+            Err(error)
+                if error.is_missing() && has_retired(&marking.state, &run.look().await?.0) => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -67,18 +77,21 @@ async fn find_needless(run: &Run<'_>) -> Result<Option<Marking>, PruneError> {
     let _task = run.monitor.task("marking what is needed");
     let (state, _) = run.look().await?;
     match mark_all(run, &state).await {
-        Ok(packs) => Ok(packs.map(|packs| Marking { at: state.next, packs })),
+        Ok(found) => Ok(found.map(|(packs, marks)| {
+            let at = state.next;
+            Marking { at, packs, marks, state }
+        })),
         // Rule 10: it is damage only if nobody has made it unusable.
         Err(error) if error.is_missing() && has_retired(&state, &run.look().await?.0) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// What is needed of each usable pack. `None` if the cache was damaged, and is made again.
+/// What is needed of each usable pack, and the marks. `None` if the cache was damaged, and is made again.
 async fn mark_all(
     run: &Run<'_>,
     state: &LedgerState,
-) -> Result<Option<Vec<PackUsage>>, PruneError> {
+) -> Result<Option<(Vec<PackUsage>, Arc<Marks>)>, PruneError> {
     let repository = run.repository;
     let mut index = Index::clone(&*repository.index().await?);
     index.follow(state).await?;
@@ -98,13 +111,14 @@ async fn mark_all(
             return Err(PruneError::Mark { snapshot, source });
         }
     }
-    let counted = repository.environment.compute(move || marks.usage());
-    Ok(counted.await.ok())
+    let counting = marks.clone();
+    let counted = repository.environment.compute(move || counting.usage());
+    Ok(counted.await.ok().map(|packs| (packs, marks)))
 }
 
 /// Of these packs, those that are usable still and that no snapshot has leaned on since they were marked as
 /// needless. The others are needed now; what is needed in them is in no other of these.
-fn not_leaned_on(
+pub(super) fn not_leaned_on(
     state: &LedgerState,
     packs: &BTreeSet<PackId>,
     marked_at: u64,

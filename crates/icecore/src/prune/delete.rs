@@ -1,5 +1,5 @@
-//! Deleting: objects whose session has ended and that are not usable. That stays so for ever, whoever knows
-//! it and however late, so there is no gap between asking and deleting.
+//! Deleting: objects whose session has ended and that are not usable, and those of tails that were let go of.
+//! That stays so for ever, whoever knows it and however late, so there is no gap between asking and deleting.
 //!
 //! What was never usable is deleted at once: nobody read it. What was is kept for as long as readers are
 //! given, by the time of the entry that made it unusable.
@@ -21,7 +21,7 @@ use icecore_store::StoreErrorKind;
 /// Objects that are deleted at once.
 const DELETIONS_MAX: usize = 16;
 
-/// The packs and index runs that are stored, with their lengths in bytes.
+/// The packs, index runs and objects of tails that are stored, with their lengths in bytes.
 pub(super) struct Listed(Vec<(ObjectRole, u64)>);
 
 impl Listed {
@@ -31,11 +31,11 @@ impl Listed {
     }
 }
 
-/// Lists packs and index runs. A listing may be stale: what it lacks, the next one has.
+/// Lists them. A listing may be stale: what it lacks, the next one has.
 pub(super) async fn list(run: &Run<'_>) -> Result<Listed, PruneError> {
     let _task = run.monitor.task("listing what is stored");
     let mut listed = Vec::new();
-    for prefix in [ObjectRole::PACK_PREFIX, ObjectRole::INDEX_PREFIX] {
+    for prefix in [ObjectRole::PACK_PREFIX, ObjectRole::INDEX_PREFIX, ObjectRole::TAIL_PREFIX] {
         run.monitor.stop_point()?;
         let objects = storage::list(&*run.repository.store, prefix).await;
         for object in objects.map_err(ReadError::from)? {
@@ -101,6 +101,12 @@ fn fate(role: &ObjectRole, state: &LedgerState, history: &History, run: &Run<'_>
     let (may_delete, retired_by) = match role {
         ObjectRole::Pack(id) => (may_delete_pack(state, *id), history.pack_retired_by(*id)),
         ObjectRole::IndexRun(id) => (may_delete_run(state, *id), history.run_retired_by(*id)),
+        ObjectRole::Tail(epoch, number) => {
+            let epochs = state.tails.iter().flat_map(|tail| &tail.epochs);
+            let found = epochs.into_iter().find(|it| it.session == *epoch);
+            let is_trimmed = found.is_some_and(|found| *number < found.trimmed);
+            (is_trimmed, history.trimmed_by(*epoch, *number))
+        }
         _ => return Fate::Stays,
     };
     match (may_delete, retired_by) {

@@ -22,6 +22,8 @@ pub(super) struct History {
     /// The entries that retired packs, with their ranges of numbers.
     packs: Retired,
     runs: Retired,
+    /// The entries that let go of the first objects of epochs, with how many.
+    trims: BTreeMap<SessionId, Vec<(u64, u64)>>,
 }
 
 #[derive(Default)]
@@ -36,6 +38,7 @@ impl History {
             forgotten: BTreeMap::new(),
             packs: Retired::default(),
             runs: Retired::default(),
+            trims: BTreeMap::new(),
         };
         let mut latest = Timestamp(i64::MIN);
         for logged in log {
@@ -55,6 +58,12 @@ impl History {
                 EntryBody::Condemn(body) => history.packs.add(&body.packs, logged.number),
                 EntryBody::Repack(body) => history.packs.add(&body.condemn.packs, logged.number),
                 EntryBody::Reindex(body) => history.runs.add(&body.old, logged.number),
+                EntryBody::Trim(body) => {
+                    for mark in &body.below {
+                        let trims = history.trims.entry(mark.session).or_default();
+                        trims.push((mark.objects, logged.number));
+                    }
+                }
                 _ => {}
             }
         }
@@ -85,6 +94,12 @@ impl History {
     /// The entry that made a pack unusable.
     pub(super) fn pack_retired_by(&self, pack: PackId) -> Option<u64> {
         self.packs.find(pack.session, pack.number)
+    }
+
+    /// The entry that let go of an object of a tail.
+    pub(super) fn trimmed_by(&self, epoch: SessionId, number: u64) -> Option<u64> {
+        let trims = self.trims.get(&epoch)?;
+        trims.iter().find(|(below, _)| number < *below).map(|(_, entry)| *entry)
     }
 
     /// The entry that retired an index run.

@@ -205,6 +205,10 @@ async fn add_tail(
     let Some((number, base)) = base.and_then(|number| Some((number, states.get(number)?))) else {
         return Ok(());
     };
+    // What is not there any more, a snapshot has that was hidden since: nothing follows this one.
+    if tail::is_trimmed_after(epochs, mark_of(base)) {
+        return Ok(());
+    }
     let log = TailLog::read(repository, epochs, mark_of(base), None).await?;
     if log.total.events == 0 && log.gap.is_none() {
         return Ok(());

@@ -103,6 +103,26 @@ impl Packer {
         Ok(())
     }
 
+    /// Adds a block of another pack, as it is encoded.
+    pub(super) async fn add_encoded(
+        &mut self,
+        kind: ChunkKind,
+        chunks: Vec<DirectoryChunk>,
+        encoded: Vec<u8>,
+    ) -> Result<(), SessionError> {
+        while self.sealing.is_full() {
+            self.append_sealed().await?;
+        }
+        let (pack, number, key) = self.begin_block(kind.class()).await?;
+        let bytes = encoded.len() as u64;
+        let sealed = self.environment.compute(move || {
+            let sealed = key.seal_encoded_block(number, kind, encoded).into();
+            SealedBlock { pack, kind, chunks, sealed }
+        });
+        self.sealing.begin(bytes, sealed);
+        Ok(())
+    }
+
     /// Packs that were begun so far: their numbers are those below.
     pub(super) fn packs_begun(&self) -> u32 {
         self.next_pack

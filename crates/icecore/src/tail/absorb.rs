@@ -3,7 +3,7 @@
 use super::log::TailLog;
 use super::open::{end, is_alive};
 use super::reader::EpochReader;
-use super::standing::{chain, complete, find};
+use super::standing::{chain, complete, find, is_trimmed_after};
 use crate::error::ReadError;
 use crate::event_log::{captured_batch, payloads_of};
 use crate::repository::Repository;
@@ -38,7 +38,8 @@ pub(crate) async fn absorbable(
     let Some((start, epochs)) = chain(tail) else { return Ok(None) };
     let is_in_chain = |mark: TailMark| epochs.iter().any(|epoch| epoch.session == mark.session);
     let from = base.tail.filter(|mark| is_in_chain(*mark));
-    if from.is_none() && start != base.id {
+    // What is not there any more, a newer snapshot has, and this one is not it.
+    if (from.is_none() && start != base.id) || is_trimmed_after(epochs, from) {
         return Ok(None);
     }
     let Some(newest) = epochs.last().filter(|epoch| epoch.host == base.host) else {

@@ -233,7 +233,8 @@ async fn append(
     let seen = |state: &LedgerState| {
         let tail = find(state, &follow.source)?;
         let marked = newest_marked(state, tail).map(|found| found.snapshot.id);
-        Some((tail.epochs.last().map(|epoch| (epoch.session, epoch.end)), marked))
+        let newest = tail.epochs.last().map(|epoch| (epoch.session, epoch.end, epoch.trimmed));
+        Some((newest, marked))
     };
     if seen(prefix.state()) != seen(decided_by) {
         return Ok(false);

@@ -31,6 +31,8 @@ pub(crate) struct EpochReader {
     session: SessionId,
     /// How many objects count, if the ledger says so.
     end: Option<u64>,
+    /// How many of the first are needed no more, and may be gone.
+    trimmed: u64,
     environment: Environment,
     local: RepositoryState,
 }
@@ -66,9 +68,15 @@ impl EpochReader {
             keys: repository.keys.clone(),
             session: epoch.session,
             end: epoch.end,
+            trimmed: epoch.trimmed,
             environment: repository.environment.clone(),
             local: repository.local.clone(),
         }
+    }
+
+    /// The number of the first object that is needed.
+    pub(crate) fn first(&self) -> u64 {
+        self.trimmed
     }
 
     /// What an object is called.
@@ -142,7 +150,8 @@ impl EpochReader {
             return Ok(end);
         }
         let repeats = self.listed(&ObjectRole::repeats_prefix(self.session)).await?;
-        let mut next = repeats.last().map_or(0, |last| last + 1);
+        // Below that a name that is free tells nothing.
+        let mut next = repeats.last().map_or(0, |last| last + 1).max(self.trimmed);
         let mut group = group_of(next);
         while let Some(last) = self.listed_group(group).await?.last() {
             next = next.max(last + 1);
@@ -156,7 +165,8 @@ impl EpochReader {
     pub(crate) async fn missing(&self, objects: u64) -> Result<Vec<u64>, ReadError> {
         let prefix = format!("{}{}/", ObjectRole::TAIL_PREFIX, self.session);
         let listed = self.listed(&prefix).await?;
-        self.not_there((0..objects).filter(|number| !listed.contains(number))).await
+        let needed = self.trimmed..objects;
+        self.not_there(needed.filter(|number| !listed.contains(number))).await
     }
 
     /// Of the first `objects` objects, those that are not there and that no other repeats. What stands
@@ -175,7 +185,7 @@ impl EpochReader {
             by < objects && repeats.contains(&by)
         };
         let mut unlisted: BTreeSet<u64> =
-            (0..objects).filter(|number| !is_repeated(*number)).collect();
+            (self.trimmed..objects).filter(|number| !is_repeated(*number)).collect();
         let groups: BTreeSet<u64> = unlisted.iter().copied().map(group_of).collect();
         let mut listed =
             stream::iter(groups).map(|group| self.listed_group(group)).buffered(REQUESTS_MAX);

@@ -8,7 +8,7 @@ use icecore_format::checkpoint::{
     EpochState, LedgerState, SnapshotState, SnapshotStatus, TailState,
 };
 use icecore_format::event_log::Span;
-use icecore_format::ledger::body::{FollowedSource, TailStart};
+use icecore_format::ledger::body::{FollowedSource, TailMark, TailStart};
 use icecore_format::tail::Flush;
 
 /// Where a tail stands.
@@ -59,6 +59,16 @@ pub(crate) fn needed<'a>(state: &LedgerState, tail: &'a TailState) -> Vec<Chain<
     };
     let numbered = chains.iter().copied().enumerate();
     numbered.filter(|(number, chain)| is_needed(*number, *chain)).map(|(_, chain)| chain).collect()
+}
+
+/// Whether objects of these epochs are gone from a place in them on, or from their start.
+pub(crate) fn is_trimmed_after(epochs: &[EpochState], from: Option<TailMark>) -> bool {
+    let first = from.and_then(|from| epochs.iter().position(|it| it.session == from.session));
+    let after = epochs.get(first.unwrap_or(0)..).unwrap_or_default();
+    after.iter().any(|epoch| {
+        let own = from.filter(|from| from.session == epoch.session);
+        epoch.trimmed > own.map_or(0, |from| from.objects)
+    })
 }
 
 impl Standing {

@@ -21,7 +21,11 @@ static REMOVED: LazyLock<Arc<KeySet>> =
     LazyLock::new(|| Arc::new(FOUNDER.for_role(Role::Admin, &*RANDOM)));
 
 /// Applies `body` as the next entry, and goes on to the number after it either way.
-fn apply(state: &mut LedgerState, author: &KeySet, body: impl Into<EntryBody>) -> Result<(), Void> {
+pub(super) fn apply(
+    state: &mut LedgerState,
+    author: &KeySet,
+    body: impl Into<EntryBody>,
+) -> Result<(), Void> {
     let (number, previous) = (state.next, state.head);
     let (author, time) = (key_id(author), StoppedClock.now());
     let entry = Entry { number, previous, author, nonce: [0; 16], time, body: body.into() };
@@ -32,7 +36,7 @@ fn apply(state: &mut LedgerState, author: &KeySet, body: impl Into<EntryBody>) -
 
 /// Snapshots 1 (live), 2 (live, leans on 1), 3 (forgotten), 4 (released); sessions 1 to 4 ended,
 /// 5 was aborted, all that began before entry 2 ended.
-fn world() -> LedgerState {
+pub(super) fn world() -> LedgerState {
     let mut state = replay::genesis(&FOUNDER);
     let mut valid = |author: &KeySet, body: EntryBody| apply(&mut state, author, body).unwrap();
     valid(&FOUNDER, added(&WRITER).into());
@@ -51,11 +55,11 @@ fn world() -> LedgerState {
 }
 
 /// The session of snapshot `tag`.
-fn at(tag: u64) -> SessionId {
+pub(super) fn at(tag: u64) -> SessionId {
     session(3, tag)
 }
 
-fn begun(tag: u64) -> Commit {
+pub(super) fn begun(tag: u64) -> Commit {
     Commit {
         session: at(tag),
         packs: vec![range(at(tag), 0..4)],
@@ -686,7 +690,7 @@ fn an_unknown_kind_is_noted_once_and_applied_as_nothing() {
 }
 
 /// An epoch with the session of this tag, which starts at snapshot 1.
-fn followed(tag: u64) -> Follow {
+pub(super) fn followed(tag: u64) -> Follow {
     let snapshot = commit(1).snapshot;
     Follow {
         source: FollowedSource {
@@ -702,7 +706,7 @@ fn followed(tag: u64) -> Follow {
     }
 }
 
-fn mark(tag: u64, objects: u64) -> TailMark {
+pub(super) fn mark(tag: u64, objects: u64) -> TailMark {
     TailMark { session: at(tag), objects }
 }
 
