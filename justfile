@@ -74,6 +74,10 @@ latency *ARGS:
 index-scale CHUNKS="10000000" RUNS="10000":
     cargo bench -p icecore-benches --bench index-scale -- --chunks {{CHUNKS}} --runs {{RUNS}}
 
+# A prune's plan for CHUNKS chunks and SNAPSHOTS snapshots: time and memory. Takes 300 bytes a chunk of disk.
+prune-scale CHUNKS="1000000" SNAPSHOTS="1000":
+    cargo bench -p icecore-benches --bench prune-scale -- --chunks {{CHUNKS}} --snapshots {{SNAPSHOTS}}
+
 # Every fuzz target for SECONDS each; corpora are kept below fuzz/corpus. Needs cargo-fuzz.
 fuzz-all SECONDS="60":
     #!/usr/bin/env bash

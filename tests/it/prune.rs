@@ -3,6 +3,7 @@
 mod beside;
 mod crash;
 mod histories;
+mod indexes;
 mod known_bugs;
 mod marking;
 mod policy;

@@ -30,6 +30,7 @@ use icecore_format::ledger::body::SessionRange;
 use icecore_format::{ChunkId, ChunkKind, PackClass, PackId, RunId};
 use runs::Fetches;
 use scope::Scope;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use table::TableKey;
 use tables::Tables;
@@ -121,6 +122,23 @@ impl Index {
     /// If what a table has there is not what was written.
     pub fn find(&self, id: &ChunkId) -> Result<Option<ChunkLocation>, TableDamaged> {
         self.tables.find(id, &self.scope)
+    }
+
+    /// The runs of this index that list a pack that `is_usable`.
+    pub(crate) fn runs_of(
+        &self,
+        is_usable: impl Fn(PackId) -> bool,
+    ) -> Result<BTreeSet<RunId>, TableDamaged> {
+        let mut runs = BTreeSet::new();
+        for table in self.tables.open() {
+            for row in 0..table.packs() {
+                let pack = table.pack(row).inspect_err(|_| table.mark_damaged())?;
+                if self.scope.has_run(pack.run) && is_usable(pack.id) {
+                    runs.insert(pack.run);
+                }
+            }
+        }
+        Ok(runs)
     }
 
     /// Adds a run that no entry names yet: that of this session, or of one that it goes on from.

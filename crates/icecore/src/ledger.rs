@@ -18,7 +18,7 @@ mod witness;
 pub use append::{AppendError, Appended, Prefix};
 pub(crate) use foresight::Foresight;
 pub use ranges::{covers, has};
-pub(crate) use ranges::{overlap, ranges_of, runs};
+pub(crate) use ranges::{overlap, ranges_of, run_ranges_of, runs};
 pub(crate) use replay::has_retired;
 pub use witness::WitnessFinding;
 

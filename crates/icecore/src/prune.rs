@@ -11,6 +11,7 @@ mod collect;
 mod delete;
 mod history;
 mod mark;
+mod reindex;
 mod release;
 mod repack;
 mod run;
@@ -33,6 +34,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct PruneOptions {
     /// How long a snapshot stays forgotten before it is released: for so long `unforget` brings it back.
     pub release_after: Duration,
+    /// Whether the newest snapshot of a source is released too, if it was forgotten: all of a source that is
+    /// gone, or one that is damaged.
+    pub release_newest: bool,
     /// How long ago a session has begun, at least, before it is taken for dead if it has not ended: longer
     /// than any backup takes. One that was alive uploads again.
     pub abandon_after: Duration,
@@ -49,6 +53,7 @@ impl Default for PruneOptions {
     fn default() -> Self {
         Self {
             release_after: 7 * DAY,
+            release_newest: false,
             abandon_after: 30 * DAY,
             grace: DAY,
             unused_max: 0.05,
@@ -72,11 +77,13 @@ pub struct PruneReport {
     pub repacked: Amount,
     /// What was copied of them, in bytes.
     pub moved_bytes: u64,
+    /// Index runs that were replaced: they listed nothing usable, or were merged.
+    pub runs_replaced: u64,
     /// What nobody needs in packs that stay usable, in bytes.
     pub unused_bytes: u64,
     /// Objects of tails that were let go of: snapshots have their events.
     pub trimmed: u64,
-    /// Packs, index runs and objects of tails that were deleted.
+    /// Packs, index runs, objects of tails and old checkpoints that were deleted.
     pub deleted: Amount,
     /// Those that wait until they have been unusable for as long as readers are given.
     pub waiting: Amount,
@@ -157,7 +164,10 @@ pub async fn prune(
 ) -> Result<PruneReport, PruneError> {
     check_role(repository)?;
     repository.prove_exclusive().await?;
-    run(Run::begin(repository, options, monitor).await?).await
+    let report = run(Run::begin(repository, options, monitor).await?).await?;
+    // Also remembers on this machine that the ledger has these entries.
+    repository.refresh().await?;
+    Ok(report)
 }
 
 /// What [`prune`] would do now. Writes nothing.
@@ -199,6 +209,7 @@ async fn run(mut run: Run<'_>) -> Result<PruneReport, PruneError> {
     report.released = run.release().await?;
     report.trimmed = trim::trim(&mut run).await?;
     collect::collect(&mut run, &mut report).await?;
+    reindex::reindex(&mut run, &listed, &mut report).await?;
     delete::delete(&run, &listed, &mut report).await?;
     Ok(report)
 }

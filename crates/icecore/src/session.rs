@@ -15,6 +15,7 @@ mod packer;
 mod run_writer;
 
 pub(crate) use copier::{Copied, PackCopier};
+pub(crate) use run_writer::store as store_run;
 
 use crate::environment::Environment;
 use crate::error::ReadError;
@@ -41,7 +42,7 @@ const RUN_PACKS_MAX: usize = 64;
 
 /// Chunks that are in no index run yet, before a run is written for those that are stored: keeps
 /// runs short, so that a reader can fetch many at once, and what a session remembers.
-const RUN_CHUNKS_MAX: usize = 1 << 15;
+pub(crate) const RUN_CHUNKS_MAX: usize = 1 << 15;
 
 /// A session that has not ended.
 pub(crate) struct Session<'r> {
@@ -202,7 +203,7 @@ impl Session<'_> {
         }
         let run_id = RunId { session: self.id, number: self.runs_written };
         let pack_bytes: u64 = packs.iter().map(|(pack, _)| pack.bytes).sum();
-        let (content, run) = run_writer::store(self.repository, run_id, packs).await?;
+        let (content, run) = run_writer::store_packs(self.repository, run_id, packs).await?;
         let name = ObjectRole::IndexRun(run_id).object_name();
         // From here on the index has them, so what is held does not grow with the session.
         for chunk in &run.chunks {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Delete what no snapshot needs, beside whatever else runs
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Only what was forgotten goes, and of each source the newest snapshot stays. Backups, restores and other \
+Only what was forgotten goes. Backups, restores and other \
 prunes may run meanwhile. If it is interrupted, run it again. Needs the password of an admin.")]
 pub(crate) struct Arguments {
     /// Say what would be done, and write nothing
@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// Release snapshots that were forgotten so long ago: until then `unforget` brings them back
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = parse_wait)]
     release_after: Duration,
+    /// Release the newest snapshot of a source, too, if it was forgotten
+    #[arg(long)]
+    release_newest: bool,
     /// Delete what was needed before only so long after it was made unusable: for whoever reads it
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_wait)]
     grace: Duration,
@@ -61,6 +64,8 @@ pub(crate) struct Summary {
     bytes_repacked: u64,
     /// What was copied of them, in bytes
     bytes_moved: u64,
+    /// Index runs that listed nothing usable, or were merged
+    index_runs_replaced: u64,
     /// What nobody needs in packs that stay, in bytes
     bytes_unused: u64,
     /// Objects of tails that were let go of
@@ -83,6 +88,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
     let began = Instant::now();
     let options = PruneOptions {
         release_after: arguments.release_after,
+        release_newest: arguments.release_newest,
         abandon_after: arguments.abandon_after,
         grace: arguments.grace,
         unused_max: arguments.max_unused,
@@ -122,6 +128,7 @@ fn summary(report: &PruneReport, dry_run: bool, seconds: f64) -> Summary {
         packs_repacked: report.repacked.objects,
         bytes_repacked: report.repacked.bytes,
         bytes_moved: report.moved_bytes,
+        index_runs_replaced: report.runs_replaced,
         bytes_unused: report.unused_bytes,
         flushes_trimmed: report.trimmed,
         objects_deleted: report.deleted.objects,
@@ -161,6 +168,10 @@ fn print(report: &PruneReport, dry_run: bool, seconds: f64, output: &Output) {
         let repacked = counted(report.repacked, "pack", "packs");
         let moved = table::bytes(report.moved_bytes);
         output.report(format!("  {repacked} {would}repacked into {moved}"));
+    }
+    if report.runs_replaced > 0 {
+        let runs = table::counted(report.runs_replaced, "index run", "index runs");
+        output.report(format!("  {runs} {would}replaced"));
     }
     if report.trimmed > 0 {
         let flushes = table::counted(report.trimmed, "flush", "flushes");

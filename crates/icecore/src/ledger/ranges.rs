@@ -48,15 +48,21 @@ pub(crate) fn is_proper(range: SessionRange) -> bool {
 
 /// The fewest ranges that name these packs.
 pub(crate) fn ranges_of(packs: &BTreeSet<PackId>) -> Vec<SessionRange> {
+    fewest(packs.iter().map(|pack| (pack.session, pack.number)))
+}
+
+/// The fewest ranges that name these index runs.
+pub(crate) fn run_ranges_of(runs: &BTreeSet<RunId>) -> Vec<SessionRange> {
+    fewest(runs.iter().map(|run| (run.session, run.number)))
+}
+
+/// The fewest ranges that name these objects, which come sorted.
+fn fewest(objects: impl Iterator<Item = (SessionId, u32)>) -> Vec<SessionRange> {
     let mut ranges: Vec<SessionRange> = Vec::new();
-    for pack in packs {
+    for (session, number) in objects {
         match ranges.last_mut() {
-            Some(last) if last.session == pack.session && last.end == pack.number => last.end += 1,
-            _ => ranges.push(SessionRange {
-                session: pack.session,
-                first: pack.number,
-                end: pack.number + 1,
-            }),
+            Some(last) if last.session == session && last.end == number => last.end += 1,
+            _ => ranges.push(SessionRange { session, first: number, end: number + 1 }),
         }
     }
     ranges

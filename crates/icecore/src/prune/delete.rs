@@ -14,9 +14,13 @@ use crate::layout::ObjectRole;
 use crate::ledger::replay::{has_ended, may_delete_pack, may_delete_run};
 use crate::storage;
 use futures::stream::{self, StreamExt as _};
-use icecore_format::SessionId;
 use icecore_format::checkpoint::LedgerState;
+use icecore_format::{KeyId, RunId, SessionId};
 use icecore_store::StoreErrorKind;
+use std::collections::BTreeMap;
+
+/// Checkpoints of each key that are kept: the newest may be damaged, or just being replaced.
+const CHECKPOINTS_KEPT: usize = 2;
 
 /// Objects that are deleted at once.
 const DELETIONS_MAX: usize = 16;
@@ -25,6 +29,14 @@ const DELETIONS_MAX: usize = 16;
 pub(super) struct Listed(Vec<(ObjectRole, u64)>);
 
 impl Listed {
+    /// The index runs, and their lengths in bytes.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (RunId, u64)> {
+        self.0.iter().filter_map(|(role, bytes)| match role {
+            ObjectRole::IndexRun(id) => Some((*id, *bytes)),
+            _ => None,
+        })
+    }
+
     /// Whose they are.
     pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
         self.0.iter().filter_map(|(role, _)| session_of(role))
@@ -35,7 +47,12 @@ impl Listed {
 pub(super) async fn list(run: &Run<'_>) -> Result<Listed, PruneError> {
     let _task = run.monitor.task("listing what is stored");
     let mut listed = Vec::new();
-    for prefix in [ObjectRole::PACK_PREFIX, ObjectRole::INDEX_PREFIX, ObjectRole::TAIL_PREFIX] {
+    for prefix in [
+        ObjectRole::PACK_PREFIX,
+        ObjectRole::INDEX_PREFIX,
+        ObjectRole::TAIL_PREFIX,
+        ObjectRole::CHECKPOINT_PREFIX,
+    ] {
         run.monitor.stop_point()?;
         let objects = storage::list(&*run.repository.store, prefix).await;
         for object in objects.map_err(ReadError::from)? {
@@ -63,7 +80,14 @@ pub(super) async fn delete(
 ) -> Result<(), PruneError> {
     let (state, history) = run.look().await?;
     let mut deleted = Vec::new();
+    let checkpoints = newest_checkpoints(listed, &state);
     for (role, bytes) in &listed.0 {
+        if let ObjectRole::Checkpoint(number, author) = role {
+            if !checkpoints.get(author).is_some_and(|newest| newest.contains(number)) {
+                deleted.push((*role, *bytes));
+            }
+            continue;
+        }
         match fate(role, &state, &history, run) {
             Fate::Stays => {}
             Fate::Open => report.open.add(*bytes),
@@ -95,6 +119,22 @@ pub(super) async fn delete(
         report.deleted.add(bytes?);
     }
     Ok(())
+}
+
+/// The checkpoints that stay: some of each key that counts. They are derived, so whoever misses one reads
+/// more entries.
+fn newest_checkpoints(listed: &Listed, state: &LedgerState) -> BTreeMap<KeyId, Vec<u64>> {
+    let mut newest: BTreeMap<KeyId, Vec<u64>> = BTreeMap::new();
+    // Names are listed in the order of numbers.
+    for (role, _) in listed.0.iter().rev() {
+        let ObjectRole::Checkpoint(number, author) = role else { continue };
+        let counts = state.keys.get(author).is_some_and(|key| !key.removed);
+        let kept = newest.entry(*author).or_default();
+        if counts && kept.len() < CHECKPOINTS_KEPT {
+            kept.push(*number);
+        }
+    }
+    newest
 }
 
 fn fate(role: &ObjectRole, state: &LedgerState, history: &History, run: &Run<'_>) -> Fate {

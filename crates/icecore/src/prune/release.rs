@@ -2,6 +2,7 @@
 //!
 //! Nothing is lost by what is decided here but the way back from `forget`: both entries only remove needs.
 
+use super::PruneOptions;
 use super::history::History;
 use crate::ledger::replay::has_ended;
 use crate::snapshots;
@@ -11,12 +12,12 @@ use icecore_format::{SessionId, SnapshotId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The snapshots that are let go of, in the order of the ledger: forgotten at least so long ago, and neither
-/// the newest of their source that is kept nor the one that its tail goes on from.
+/// The snapshots that are let go of, in the order of the ledger: forgotten long enough ago, and neither the
+/// newest of their source that is kept, unless that is asked for, nor the one that its tail goes on from.
 pub(super) fn to_release(
     state: &LedgerState,
     history: &History,
-    release_after: Duration,
+    options: &PruneOptions,
 ) -> Vec<SnapshotId> {
     let kept = snapshots::kept(state);
     let mut newest: BTreeMap<FollowedSource, SnapshotId> = BTreeMap::new();
@@ -27,8 +28,8 @@ pub(super) fn to_release(
         let id = found.snapshot.id;
         let forgotten_by = history.forgotten_by(&id);
         found.status == SnapshotStatus::Forgotten
-            && forgotten_by.is_some_and(|number| history.is_older(number, release_after))
-            && newest.get(&found.snapshot.followed()) != Some(&id)
+            && forgotten_by.is_some_and(|number| history.is_older(number, options.release_after))
+            && (options.release_newest || newest.get(&found.snapshot.followed()) != Some(&id))
             && !is_tails_start(state, id)
     };
     kept.iter().filter(is_released).map(|found| found.snapshot.id).collect()

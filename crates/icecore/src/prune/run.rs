@@ -123,10 +123,10 @@ impl<'r> Run<'r> {
 
     /// Releases snapshots that were forgotten long ago.
     pub(super) async fn release(&mut self) -> Result<Vec<SnapshotId>, PruneError> {
-        let release_after = self.options.release_after;
+        let options = self.options;
         let mut released = Vec::new();
         self.append(|state, history| {
-            released = to_release(state, history, release_after);
+            released = to_release(state, history, options);
             if released.is_empty() {
                 return Decision::Nothing;
             }

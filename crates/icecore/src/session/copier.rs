@@ -73,7 +73,7 @@ impl<'r> PackCopier<'r> {
             return Ok(());
         }
         let id = RunId { session: self.session, number: self.runs };
-        run_writer::store(self.repository, id, packs).await?;
+        run_writer::store_packs(self.repository, id, packs).await?;
         self.runs += 1;
         Ok(())
     }
