@@ -14,7 +14,7 @@ use icecore_store::{MemoryStore, Store};
 use icecore_tests::Host;
 use std::time::Duration;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Lets go of everything that may be let go of, now.
 fn at_once() -> PruneOptions {

@@ -383,9 +383,10 @@ fn explain_prune(error: &PruneError) -> Explanation {
             FAILED,
             "`icecore check --read-data` tells all that is damaged; what is not damaged stays as it is",
         ),
-        PruneError::Copy(SessionError::Write(error)) => explain_store(error),
         PruneError::Append(error) => explain_append(error),
-        PruneError::Delete(error) => explain_store(error),
+        PruneError::Delete(error) | PruneError::Copy(SessionError::Write(error)) => {
+            explain_store(error)
+        }
         PruneError::Stopped(_) => {
             of(INTERRUPTED, "what was done stands; the next prune goes on from there")
         }

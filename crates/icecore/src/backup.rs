@@ -166,7 +166,7 @@ pub async fn backup(
     let _task = monitor.task("backing up");
     // Rule 4. Every turn but the last is an entry that somebody else appended, so there is an end.
     loop {
-        match attempt(repository, source, options, monitor).await {
+        match Box::pin(attempt(repository, source, options, monitor)).await {
             // A pipe that was read has nothing any more, which would be backed up as if that were all.
             Err(BackupError::Session(SessionError::Overtaken)) if source.gives_again() => {
                 monitor.stop_point().map_err(SessionError::from)?;

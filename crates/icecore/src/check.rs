@@ -73,7 +73,7 @@ pub async fn check(
 ) -> Result<CheckReport, CheckError> {
     let mut state = repository.state().await;
     loop {
-        let report = check_once(repository, &state, options, monitor).await?;
+        let report = Box::pin(check_once(repository, &state, options, monitor)).await?;
         // Rule 10: what is missing may have been collected meanwhile.
         if report.findings.is_empty() || repository.refresh().await.is_err() {
             return Ok(report);

@@ -184,7 +184,8 @@ impl ChunkReader {
                 // Rule 10: it is damage only if nobody has made the pack unusable. If somebody has, what was
                 // needed of it is elsewhere.
                 Err(error)
-                    if error.is_missing() && self.inner.is_retired(location.block.pack).await? => {}
+                    if error.is_missing()
+                        && Box::pin(self.inner.is_retired(location.block.pack)).await? => {}
                 Err(error) => return Err(error),
             }
         }

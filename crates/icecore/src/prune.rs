@@ -27,7 +27,7 @@ use icecore_store::StoreError;
 use run::Run;
 use std::time::Duration;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What to let go of, and when.
 #[derive(Clone, Debug)]
@@ -164,7 +164,7 @@ pub async fn prune(
 ) -> Result<PruneReport, PruneError> {
     check_role(repository)?;
     repository.prove_exclusive().await?;
-    let report = run(Run::begin(repository, options, monitor).await?).await?;
+    let report = Box::pin(run(Run::begin(repository, options, monitor).await?)).await?;
     // Also remembers on this machine that the ledger has these entries.
     repository.refresh().await?;
     Ok(report)
@@ -180,7 +180,7 @@ pub async fn plan(
     loop {
         let planning = Run::begin(repository, options, monitor).await?.only_planned().await;
         let before = repository.state().await;
-        match run(planning).await {
+        match Box::pin(run(planning)).await {
             // What it was to read was collected by others since: what it found then is past.
             Err(error) if error.is_missing() => {
                 repository.refresh().await?;

@@ -103,7 +103,7 @@ impl Repository {
         let state = self.state().await;
         let mut index = self.index.lock().await;
         let mut next = Index::clone(&index);
-        self.ledger.index(&mut next, state).await?;
+        Box::pin(self.ledger.index(&mut next, state)).await?;
         *index = Arc::new(next);
         Ok(index.clone())
     }

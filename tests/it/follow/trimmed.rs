@@ -149,7 +149,7 @@ async fn a_snapshot_that_has_part_of_a_tail_may_be_hidden_and_shown_again() {
 async fn objects_that_were_let_go_of_stay_until_the_grace_is_over() {
     let (world, _) = followed().await;
     let before = stored(&world.store).await;
-    let options = PruneOptions { grace: Duration::from_secs(3600), ..at_once() };
+    let options = PruneOptions { grace: Duration::from_hours(1), ..at_once() };
     let report = world.host.prune(&world.repository, &options).await.unwrap();
     assert_eq!((report.trimmed, report.waiting.objects, report.deleted.objects), (3, 3, 0));
     assert_eq!(stored(&world.store).await, before);

@@ -94,16 +94,18 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         unused_max: arguments.max_unused,
         repack_bytes_max: arguments.max_repack_size.unwrap_or(u64::MAX),
     };
-    let repository = match arguments.dry_run {
-        true => context.open().await?,
-        false => context.open_to_write("prune").await?,
+    let repository = if arguments.dry_run {
+        context.open().await?
+    } else {
+        context.open_to_write("prune").await?
     };
     let monitor = Monitor::default();
     let report = {
         let _watch = context.watch(&monitor);
-        match arguments.dry_run {
-            true => plan(&repository, &options, &monitor).await?,
-            false => prune(&repository, &options, &monitor).await?,
+        if arguments.dry_run {
+            plan(&repository, &options, &monitor).await?
+        } else {
+            prune(&repository, &options, &monitor).await?
         }
     };
     let seconds = began.elapsed().as_secs_f64();

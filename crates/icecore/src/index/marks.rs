@@ -7,6 +7,7 @@
 //! Memory: two bits a chunk, four bytes a block, some bytes a pack.
 
 use super::Index;
+use super::scope::Scope;
 use super::table::{Table, TableDamaged};
 use icecore_format::{ChunkId, PackClass, PackId};
 use std::collections::BTreeSet;
@@ -73,13 +74,20 @@ pub(crate) struct PackUsage {
 impl Index {
     /// Marks for the chunks of this index, none of which is marked.
     pub(crate) fn marks(&self) -> Result<Marks, TableDamaged> {
+        Marks::new(self.tables.open(), &self.scope)
+    }
+}
+
+impl Marks {
+    /// Marks for the chunks of these tables that count in `scope`.
+    pub(super) fn new(from: &[Arc<Table>], scope: &Scope) -> Result<Self, TableDamaged> {
         let mut seen = BTreeSet::new();
         let (mut tables, mut packs) = (Vec::new(), Vec::new());
-        for table in self.tables.open() {
+        for table in from {
             let mut own = Vec::with_capacity(table.packs() as usize);
             for row in 0..table.packs() {
                 let pack = table.pack(row).inspect_err(|_| table.mark_damaged())?;
-                let counts = self.scope.has_run(pack.run) && self.scope.has_pack(pack.id);
+                let counts = scope.has_run(pack.run) && scope.has_pack(pack.id);
                 // Tables may overlap: one row stands for a pack, with the blocks and chunks below it.
                 if counts && seen.insert(pack.id) {
                     own.push(packs.len() as u32);
@@ -92,7 +100,7 @@ impl Index {
             let (needed, followed) = (Bits::new(rows), Bits::new(rows));
             tables.push(MarkedTable { table, packs: own, needed, followed });
         }
-        Ok(Marks { tables, packs })
+        Ok(Self { tables, packs })
     }
 }
 

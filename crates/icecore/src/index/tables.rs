@@ -77,6 +77,12 @@ impl Tables {
         wanted.filter(|run| !self.has_run(*run)).collect()
     }
 
+    /// How many runs of `scope` are in no table.
+    #[cfg(test)]
+    pub(super) fn missing_of(&self, scope: &Scope) -> usize {
+        crate::ledger::runs(&scope.runs).filter(|run| !self.has_run(*run)).count()
+    }
+
     /// Takes what other processes wrote into the cache, and removes what is superfluous there.
     pub(super) fn look_into_cache(&mut self, scope: &Scope) {
         let Some(directory) = self.directory.clone() else { return };

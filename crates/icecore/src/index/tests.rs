@@ -2,6 +2,7 @@
 
 mod cache;
 mod damage;
+mod marks;
 mod model;
 
 use super::cache::TableDirectory;

@@ -100,7 +100,9 @@ pub(super) async fn delete(
         }
     }
     if run.is_plan() {
-        deleted.iter().for_each(|(_, bytes)| report.deleted.add(*bytes));
+        for (_, bytes) in deleted {
+            report.deleted.add(bytes);
+        }
         return Ok(());
     }
     let _task = run.monitor.task("deleting what nobody needs");

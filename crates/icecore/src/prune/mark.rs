@@ -119,7 +119,7 @@ impl Walk {
                 named.leaves.extend(segment.directory().iter().map(|page| page.page));
             }
             Node::Tree(id) => {
-                named.tree(id, self.chunks.read_record(ChunkKind::Tree, id).await?)?
+                named.tree(id, self.chunks.read_record(ChunkKind::Tree, id).await?)?;
             }
             Node::Events(id) => {
                 let records = self.chunks.read(ChunkKind::Events, id).await?;

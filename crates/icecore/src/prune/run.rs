@@ -46,7 +46,7 @@ impl<'r> Run<'r> {
     ) -> Result<Self, PruneError> {
         let _task = monitor.task("reading the ledger");
         repository.replay_from_first().await?;
-        drop(repository.ledger().await.prefix_so_far()?);
+        repository.ledger().await.prefix_so_far()?;
         let now = repository.environment.clock.now();
         Ok(Self { repository, options, monitor, now, planned: None })
     }
@@ -89,7 +89,7 @@ impl<'r> Run<'r> {
         loop {
             self.monitor.stop_point()?;
             let mut ledger = self.repository.ledger().await;
-            drop(ledger.prefix(None).await?);
+            ledger.prefix(None).await?;
             let history = self.history(&ledger);
             let prefix = ledger.prefix_so_far()?;
             let Decision::Append(body) = decide(prefix.state(), &history) else { return Ok(None) };

@@ -37,7 +37,7 @@ fn limits(state: &LedgerState) -> Vec<u64> {
     trim_limits(state, 0).iter().map(|mark| mark.objects).collect()
 }
 
-fn assert_void(state: &LedgerState, trim: Trim) {
+fn assert_void(state: &LedgerState, trim: &Trim) {
     let (mut after, before) = (state.clone(), state.clone());
     assert!(apply(&mut after, &FOUNDER, trim.clone()).is_err(), "{trim:?}");
     assert_eq!(LedgerState { next: before.next, ..after }, before);
@@ -47,7 +47,7 @@ fn assert_void(state: &LedgerState, trim: Trim) {
 fn what_no_snapshot_has_is_not_trimmed() {
     let state = tail();
     assert_eq!(limits(&state), [0, 0, 0]);
-    assert_void(&state, trim([mark(20, 1)]));
+    assert_void(&state, &trim([mark(20, 1)]));
 }
 
 #[test]
@@ -73,14 +73,14 @@ fn what_a_snapshot_has_is_trimmed_but_for_the_last_object_of_each_epoch() {
             below: vec![mark(20, 1)],
         },
     ] {
-        assert_void(&state, void);
+        assert_void(&state, &void);
     }
     assert!(apply(&mut state, &WRITER, trim([mark(20, 6)])).is_err(), "a writer may not");
     apply(&mut state, &FOUNDER, trim([mark(20, 6), mark(21, 10)])).unwrap();
     assert_eq!(trimmed(&state), [6, 10, 0]);
     // It never grows less, and may grow.
-    assert_void(&state, trim([mark(21, 10)]));
-    assert_void(&state, trim([mark(21, 9)]));
+    assert_void(&state, &trim([mark(21, 10)]));
+    assert_void(&state, &trim([mark(21, 9)]));
     apply(&mut state, &FOUNDER, trim([mark(21, 39)])).unwrap();
     assert_eq!(trimmed(&state), [6, 39, 0]);
 }
@@ -93,7 +93,7 @@ fn what_a_released_snapshot_had_is_not_trimmed() {
     assert_eq!(limits(&state), [6, 39, 0], "it is kept");
     apply(&mut state, &FOUNDER, Release { snapshots: vec![snapshot_id(30)] }).unwrap();
     assert_eq!(limits(&state), [0, 0, 0]);
-    assert_void(&state, trim([mark(20, 1)]));
+    assert_void(&state, &trim([mark(20, 1)]));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use icecore_format::ledger::Entry;
 use icecore_format::ledger::body::Abort;
 use icecore_format::{Hash, KeyId};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn hours(hours: i64) -> Timestamp {
     after(Timestamp(0), HOUR.saturating_mul(hours.unsigned_abs() as u32))
