@@ -42,6 +42,7 @@ pub struct BackupOptions {
 
 /// What a backup did.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct BackupReport {
     /// The snapshot, as it stands in the ledger.
     pub snapshot: Snapshot,

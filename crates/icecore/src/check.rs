@@ -27,6 +27,7 @@ pub struct CheckOptions {
 
 /// What a check looked at, and found.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct CheckReport {
     /// Snapshots whose structure was followed.
     pub snapshots: u64,
@@ -46,6 +47,7 @@ pub struct CheckReport {
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// What is damaged: an object's name, `ledger entry 7`, or `snapshot 1f0c…`.
     pub subject: String,

@@ -102,6 +102,7 @@ pub enum Way {
 
 /// Events that became durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Flushed {
     /// How many.
     pub events: u64,
@@ -130,6 +131,7 @@ impl Flushed {
 
 /// What following did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FollowReport {
     /// Events that were captured.
     pub events: u64,

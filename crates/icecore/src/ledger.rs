@@ -70,6 +70,7 @@ struct Growth {
 
 /// An entry as `log` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LoggedEntry {
     /// Its number.
     pub number: u64,

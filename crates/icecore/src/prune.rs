@@ -64,6 +64,7 @@ impl Default for PruneOptions {
 
 /// What a prune did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PruneReport {
     /// Snapshots that were released.
     pub released: Vec<SnapshotId>,

@@ -58,6 +58,7 @@ pub struct RecoverRequest {
 
 /// How a point is had.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RecoverPlan {
     /// The state that has it.
     pub state: State,
@@ -89,6 +90,7 @@ impl RecoverPlan {
 
 /// What a recovery did.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RecoverReport {
     /// How the point was had.
     pub plan: RecoverPlan,

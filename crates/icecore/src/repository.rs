@@ -36,6 +36,7 @@ pub struct Repository {
 
 /// The whole ledger, and what is wrong with it.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct LedgerAudit {
     /// Every entry, oldest first.
     pub log: Vec<LoggedEntry>,

@@ -54,6 +54,7 @@ impl RestoreOptions {
 
 /// How one of the streams that were chosen ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RestoredStream {
     /// Its id in the snapshot.
     pub source: String,
@@ -67,6 +68,7 @@ pub struct RestoredStream {
 
 /// What a restore did.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RestoreReport {
     /// Events written.
     pub events_restored: u64,
@@ -84,6 +86,7 @@ pub struct RestoreReport {
 
 /// What a restore would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RestorePlan {
     /// Events that would be written.
     pub events: u64,

@@ -18,6 +18,7 @@ const CHUNKS_AHEAD: usize = 16;
 
 /// What a snapshot has of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamSummary {
     /// The stream's id.
     pub stream: String,

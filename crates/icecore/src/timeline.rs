@@ -13,6 +13,7 @@ use icecore_format::{SnapshotId, Timestamp};
 
 /// The timeline of a source.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Timeline {
     /// Its snapshots, oldest first.
     pub states: Vec<State>,
@@ -24,6 +25,7 @@ pub struct Timeline {
 
 /// The tail of a source from a snapshot that an epoch of it starts at to before the next such one.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TailTimeline {
     /// The snapshot that it starts at.
     pub base: SnapshotId,
@@ -39,6 +41,7 @@ pub struct TailTimeline {
 
 /// What one follower captured.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct EpochTimeline {
     /// The ledger entry that opened it.
     pub entry: u64,

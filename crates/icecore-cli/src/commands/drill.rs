@@ -343,7 +343,8 @@ fn compared_check(
     live: &Locator,
     sample: Option<Sample>,
 ) -> Check {
-    let Comparison { streams, events, events_beyond, streams_differing, differences } = comparison;
+    let Comparison { streams, events, events_beyond, streams_differing, differences, .. } =
+        comparison;
     let scope = match sample {
         None if *streams == 1 => "1 stream".to_owned(),
         None => format!("all {}", table::counted(*streams, "stream", "streams")),

@@ -81,7 +81,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<(), C
 }
 
 fn print(report: &FollowReport, name: &str, output: &Output) {
-    let FollowReport { events, flushes, bytes } = *report;
+    let FollowReport { events, flushes, bytes, .. } = *report;
     if output.is_json() {
         output.summary(Summary { events, flushes, bytes_stored: bytes });
         return;

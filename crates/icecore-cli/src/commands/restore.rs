@@ -258,7 +258,7 @@ fn print_report(
 
 /// Tells programs how each of the streams ended that were chosen.
 pub(crate) fn list_streams(streams: &[RestoredStream], output: &Output) {
-    for RestoredStream { source, stream, events, end } in streams {
+    for RestoredStream { source, stream, events, end, .. } in streams {
         let (stream_id, target_stream_id, outcome) = (source, stream, outcome(*end));
         let body = StreamView { stream_id, target_stream_id, events: *events, outcome };
         output.message("stream", body);
@@ -283,7 +283,8 @@ pub(crate) fn print_verified(written: &Written, output: &Output) {
 
 /// Tells how each of the streams ended that were chosen, if they are few.
 pub(crate) fn print_streams(streams: &[RestoredStream], output: &Output) {
-    for RestoredStream { source, stream, events, end } in streams.iter().take(STREAMS_TOLD_MAX) {
+    for RestoredStream { source, stream, events, end, .. } in streams.iter().take(STREAMS_TOLD_MAX)
+    {
         let renamed = if source == stream { String::new() } else { format!(" as {stream}") };
         let (outcome, events) = (outcome(*end), table::counted(*events, "event", "events"));
         output.report(match end {

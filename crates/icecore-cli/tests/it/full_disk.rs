@@ -31,7 +31,7 @@ fn lines(range: Range<u64>) -> String {
     range.map(line).collect()
 }
 
-/// Sixteen digits that look like chance (SplitMix64).
+/// Sixteen digits that look like chance (`SplitMix64`).
 fn chance(number: u64) -> String {
     let mut bits = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

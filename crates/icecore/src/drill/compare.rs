@@ -14,6 +14,7 @@ const DIFFERENCES_TOLD_MAX: usize = 20;
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Comparison {
     /// Streams of what was recovered that were compared.
     pub streams: u64,

@@ -19,6 +19,7 @@ pub type Tally = HashMap<String, StreamTally>;
 
 /// What a stream has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamTally {
     /// Events.
     pub events: u64,

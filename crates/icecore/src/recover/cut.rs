@@ -29,6 +29,7 @@ const LOOKS_PER_JOB: usize = 8;
 
 /// Which events of a log are in.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Cut {
     filter: Arc<Filter>,
     parts: Vec<PartCut>,

@@ -6,6 +6,7 @@ use icecore_format::event::{Event, EventId};
 
 /// An event as a report names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventMark {
     /// Its stream's id.
     pub stream: String,

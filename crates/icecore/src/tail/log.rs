@@ -35,6 +35,7 @@ pub(crate) struct TailLog {
 
 /// An object of a tail that is missing or damaged: nothing after it follows what is before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TailGap {
     /// The object.
     pub object: String,

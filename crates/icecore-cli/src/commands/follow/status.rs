@@ -149,7 +149,7 @@ impl Status {
     }
 
     fn flushed(&mut self, flushed: &Flushed, output: &Output) {
-        let Flushed { events, bytes, oldest, newest, durable } = *flushed;
+        let Flushed { events, bytes, oldest, newest, durable, .. } = *flushed;
         self.is_failing = false;
         self.events += events;
         self.flushes += 1;

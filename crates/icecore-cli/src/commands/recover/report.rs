@@ -115,7 +115,7 @@ pub(crate) struct PlanSummary<'a> {
 impl Report<'_> {
     /// Tells what would be done.
     pub(crate) fn print_plan(&self, plan: &RecoverPlan, restore: &RestorePlan) {
-        let RestorePlan { events, streams, record_bytes } = *restore;
+        let RestorePlan { events, streams, record_bytes, .. } = *restore;
         if self.output.is_json() {
             let (plan, dry_run, bytes_to_read) = (self.plan(plan), true, record_bytes);
             let summary = PlanSummary { plan, dry_run, events, streams, bytes_to_read };
