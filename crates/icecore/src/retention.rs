@@ -168,22 +168,21 @@ fn candidate(state: &LedgerState, found: &SnapshotState, tail: Option<TailBase>)
 
 /// What `policy` does to the snapshots of `all` that it is about.
 ///
-/// Clocks are compared among all of them, whatever the policy is about.
+/// Clocks are compared within a group, among all of it: only there do snapshots push each other out, and the
+/// clocks of two hosts may differ by hours for years.
 pub fn plan(all: &[Candidate], policy: &Policy, now: Timestamp) -> Result<Plan, PolicyRefused> {
-    let disagreements = clock::disagreements(all, now);
     let considered: Vec<&Candidate> = all.iter().filter(|it| policy.considers(it)).collect();
     refusal::check(&considered, policy)?;
     let mut groups: BTreeMap<Group, Vec<&Candidate>> = BTreeMap::new();
-    for candidate in considered {
+    for candidate in all {
         groups.entry(Group::of(candidate, policy.group_by)).or_default().push(candidate);
     }
-    let plan = Plan {
-        groups: groups
-            .into_iter()
-            .map(|(group, members)| decide(group, members, policy, &disagreements, now))
-            .collect(),
-    };
-    Ok(plan)
+    let decided = groups.into_iter().filter_map(|(group, mut members)| {
+        let disagreements = clock::disagreements(&members, now);
+        members.retain(|candidate| policy.considers(candidate));
+        (!members.is_empty()).then(|| decide(group, members, policy, &disagreements, now))
+    });
+    Ok(Plan { groups: decided.collect() })
 }
 
 fn decide(

@@ -7,6 +7,9 @@
 //!
 //! A single wrong clock shall not flag everything: of those that a snapshot contradicts by claiming an
 //! earlier time, only the first is flagged. The others have that one as a witness before them.
+//!
+//! Snapshots of other groups are no witnesses: a clock that is always some hours ahead is right about
+//! everything that it decides.
 
 use super::Candidate;
 use icecore_format::{SnapshotId, Timestamp};
@@ -29,12 +32,12 @@ pub enum Disagreement {
     AfterLater(SnapshotId),
 }
 
-/// Which snapshots have times that disagree, and with what.
+/// Which snapshots of a group have times that disagree, and with what.
 pub(super) fn disagreements(
-    all: &[Candidate],
+    members: &[&Candidate],
     now: Timestamp,
 ) -> BTreeMap<SnapshotId, Disagreement> {
-    let mut ordered: Vec<&Candidate> = all.iter().collect();
+    let mut ordered = members.to_vec();
     ordered.sort_unstable_by_key(|candidate| candidate.number);
     let mut found = BTreeMap::new();
     // Those that claimed the latest time when they were committed, with the times that they claimed.

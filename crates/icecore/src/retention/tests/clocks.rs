@@ -1,7 +1,7 @@
 //! Which clocks disagree.
 
-use super::{NOW, at, id, snapshots};
-use crate::retention::{Count, Disagreement, Policy, plan};
+use super::{NOW, at, id, snapshots, tag};
+use crate::retention::{Count, Disagreement, GroupBy, Policy, plan};
 
 /// The numbers of those that are flagged, and with what they disagree.
 fn flagged(times: &[&str]) -> Vec<(u64, Disagreement)> {
@@ -76,4 +76,42 @@ fn doubts_end_when_the_wrong_one_is_gone() {
     assert_eq!(plan(&all, &policy, at(NOW)).unwrap().removed(), []);
     all.pop();
     assert_eq!(plan(&all, &policy, at(NOW)).unwrap().removed(), [id(1)]);
+}
+
+/// A machine whose clock shows the local time is hours ahead of all others, and of none of its own.
+#[test]
+fn a_clock_that_is_always_ahead_of_others_agrees_with_itself() {
+    let mut all = snapshots(&[
+        "2026-11-01T02:00:00Z",
+        "2026-11-01T00:10:00Z",
+        "2026-11-01T03:00:00Z",
+        "2026-11-01T01:10:00Z",
+        "2026-11-01T04:00:00Z",
+        "2026-11-01T02:10:00Z",
+    ]);
+    for number in [0, 2, 4] {
+        all[number].host = "ahead".to_owned();
+    }
+    let policy = Policy { last: Some(Count::Of(2)), ..Policy::default() };
+    let apart = plan(&all, &policy, at(NOW)).unwrap();
+    assert_eq!((apart.disagreeing().len(), apart.removed()), (0, vec![id(1), id(2)]));
+    // Where they push each other out, they are compared.
+    let group_by = GroupBy { host: false, ..GroupBy::default() };
+    let together = plan(&all, &Policy { group_by, ..policy }, at(NOW)).unwrap();
+    assert_eq!((together.disagreeing().len(), together.removed()), (6, vec![]));
+}
+
+/// What a policy is not about is a witness all the same.
+#[test]
+fn what_a_policy_is_not_about_still_tells_the_time() {
+    let mut all =
+        snapshots(&["2026-11-01T00:00:00Z", "2026-11-05T00:00:00Z", "2026-11-02T00:00:00Z"]);
+    for number in [0, 2] {
+        all[number].tags = vec![tag("a")];
+    }
+    let policy =
+        Policy { last: Some(Count::Of(1)), only_tags: vec![tag("a")], ..Policy::default() };
+    let plan = plan(&all, &policy, at(NOW)).unwrap();
+    assert_eq!(plan.disagreeing().len(), 1);
+    assert_eq!(plan.removed(), []);
 }

@@ -2,7 +2,8 @@
 
 use super::{id, kept_of, snapshot_at, source, tag};
 use crate::retention::{
-    CLOCK_TOLERANCE_SECONDS, Candidate, Count, GroupBy, Period, Policy, Scope, TailBase, plan,
+    CLOCK_TOLERANCE_SECONDS, Candidate, Count, Group, GroupBy, Period, Policy, Scope, TailBase,
+    plan,
 };
 use icecore_format::{KeyId, SnapshotId, Timestamp};
 use jiff::Span;
@@ -193,7 +194,9 @@ proptest! {
     ) {
         let place = place.min(all.len() - 1);
         // Right after this one, and far before it, or far after it and the next.
-        let (beside, next) = (&all[place], all.get(place + 1));
+        let beside = &all[place];
+        let group = |it: &Candidate| Group::of(it, policy.group_by);
+        let next = all[place + 1..].iter().find(|it| group(it) == group(beside));
         let tolerance = CLOCK_TOLERANCE_SECONDS * 1_000_000_000;
         let time = if wrong < 0 {
             beside.time.0.saturating_add(wrong) - tolerance
@@ -220,11 +223,14 @@ proptest! {
         policy in policy(),
         forged in vec((0..NOW, 0..40_usize), 1..60),
     ) {
-        let newest = all.iter().map(|it| it.time.0).max().unwrap();
         let last = all.last().unwrap().number;
+        let group = |it: &Candidate| Group::of(it, policy.group_by);
+        let newest_like = |like: &Candidate| {
+            all.iter().filter(|it| group(it) == group(like)).map(|it| it.time.0).max().unwrap()
+        };
         let forged = (last + 1..).zip(forged).map(|(number, (back, like))| {
             let like = all[like % all.len()].clone();
-            let time = Timestamp(newest - HOUR - 1 - back);
+            let time = Timestamp(newest_like(&like) - HOUR - 1 - back);
             Candidate { number, id: id(number), time, tail: None, ..like }
         });
         let with: Vec<_> = all.iter().cloned().chain(forged).collect();
