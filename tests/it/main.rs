@@ -11,6 +11,7 @@ mod faults;
 mod follow;
 mod forget;
 mod incremental;
+mod keys;
 mod known_place;
 mod local_disk;
 mod model;

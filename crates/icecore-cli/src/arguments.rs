@@ -1,8 +1,8 @@
 //! What can be said on the command line, beside what each subcommand takes for itself.
 
 use crate::commands::{
-    backup, check, completions, drill, follow, forget, init, man, prune, recover, restore, show,
-    snapshots, streams, timeline, unforget,
+    backup, check, completions, drill, follow, forget, init, key, log, man, prune, recover,
+    restore, show, snapshots, streams, timeline, unforget,
 };
 use crate::times::{self, Age, Moment, Since};
 use clap::{Args, Parser, Subcommand};
@@ -97,9 +97,9 @@ pub(crate) enum Command {
     Protect(unforget::ProtectArguments),
     Unprotect(unforget::UnprotectArguments),
     Check(check::Arguments),
-    /// List everything that ever changed the repository
-    Log,
+    Log(log::Arguments),
     Prune(prune::Arguments),
+    Key(key::Arguments),
     #[cfg(feature = "serve")]
     Serve(Box<crate::commands::serve::Arguments>),
     #[cfg(feature = "sqlite")]

@@ -20,6 +20,7 @@ pub(crate) mod restore;
 pub(crate) mod timeline;
 
 pub(crate) mod check;
+pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod prune;
 
@@ -68,7 +69,8 @@ async fn run(command: Command, context: &Context) -> Result<(), CommandError> {
         Command::Dump(arguments) => dump::run(&arguments, context).await,
         Command::Timeline(arguments) => timeline::run(&arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,
-        Command::Log => log::run(context).await,
+        Command::Key(arguments) => key::run(arguments, context).await,
+        Command::Log(arguments) => log::run(&arguments, context).await,
         Command::Prune(arguments) => prune::run(&arguments, context).await,
         #[cfg(feature = "sqlite")]
         Command::Demo(arguments) => demo::run(&arguments, context).await,

@@ -186,7 +186,7 @@ impl Context {
         environment(self.local_state())
     }
 
-    fn local_state(&self) -> LocalState {
+    pub(crate) fn local_state(&self) -> LocalState {
         LocalState {
             state_directory: directories::state(),
             cache_directory: match &self.global.cache_dir {

@@ -7,6 +7,7 @@ use icecore::check::CheckError;
 use icecore::error::ReadError;
 use icecore::follow::FollowError;
 use icecore::forget::ForgetError;
+use icecore::key_slots::KeyError;
 use icecore::prune::PruneError;
 use icecore::recover::{RecoverError, StatesError};
 use icecore::repository::{InitError, OpenError};
@@ -54,6 +55,16 @@ pub(crate) enum CommandError {
     #[error(transparent)]
     Forget(#[from] ForgetError),
     #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("cannot make a QR code of the recovery key")]
+    Code(#[source] qrcode::types::QrError),
+    #[error("cannot write the QR code to {}", path.display())]
+    CodeFile {
+        /// The file.
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error(transparent)]
     States(#[from] StatesError),
@@ -70,6 +81,12 @@ pub(crate) enum CommandError {
     Damaged {
         /// How many findings.
         findings: u64,
+    },
+    /// The ledger is not what those wrote who signed it.
+    #[error("the ledger has {}", crate::table::counted(*alarms, "alarm", "alarms"))]
+    LedgerAlarms {
+        /// How many.
+        alarms: u64,
     },
     /// Something of a tail is missing or damaged.
     #[error("the tail has {}", crate::table::counted(*gaps, "gap", "gaps"))]

@@ -2,8 +2,12 @@
 //!
 //! Exit codes are a promise: docs/scripting.md.
 
+mod alarms;
+mod keys;
 mod recovery;
 mod retention;
+
+pub(crate) use alarms::{Advice, alarm_advice, witness_advice};
 
 use crate::commands::drill::ScratchError;
 use crate::error::CommandError;
@@ -83,6 +87,8 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
         CommandError::Backup(error) => explain_backup(error),
         CommandError::Follow(error) => explain_follow(error),
         CommandError::Forget(error) => retention::explain_forget(error),
+        CommandError::Key(error) => keys::explain_key(error),
+        CommandError::Code(_) | CommandError::CodeFile { .. } => silent(FAILED),
         CommandError::Restore(error) => explain_restore(error),
         CommandError::States(error) => recovery::explain_states(error),
         CommandError::Recover(error) => recovery::explain_recover(error),
@@ -97,6 +103,10 @@ pub(crate) fn explain(error: &CommandError) -> Explanation {
             FAILED,
             "delete nothing: streams that are not damaged can still be restored, and a repair \
              needs what is left",
+        ),
+        CommandError::LedgerAlarms { .. } => of(
+            FAILED,
+            "each says what it means and what to do; until then nothing is added, and reading works",
         ),
         CommandError::TailGaps { .. } => of(
             FAILED,
@@ -136,8 +146,8 @@ pub(crate) fn alarm_hint(alarm: &Alarm, repository: RepositoryId, local: &LocalS
              there yourself, remove {memory} to accept it; otherwise take the storage as \
              tampered with"
         ),
-        _ => "reading works, backups are refused. `icecore check --read-data` tells what can \
-              still be restored"
+        _ => "reading works, backups are refused. `icecore log --verify` says what it means, and \
+              `icecore check --read-data` what can still be restored"
             .to_owned(),
     }
 }
@@ -242,6 +252,9 @@ fn explain_password(error: &PasswordError) -> Explanation {
              ICECORE_PASSWORD_COMMAND or ICECORE_PASSWORD",
         ),
         PasswordError::Empty(_) => of(FAILED, "a repository is only as secret as its password"),
+        PasswordError::Mistyped(_) => {
+            of(WRONG_PASSWORD, "groups are counted from 1, as they are on the paper")
+        }
         PasswordError::CommandFailed(_) => {
             of(FAILED, "it is run by `sh -c`, and what it prints is the password")
         }
@@ -401,6 +414,9 @@ fn explain_append(error: &AppendError) -> Explanation {
         AppendError::Write(error) => explain_store(error),
         AppendError::Alarm(_) => {
             of(FAILED, "reading works; the warnings of `icecore snapshots` tell how to go on")
+        }
+        AppendError::KeyDoesNotCount { .. } => {
+            of(FAILED, "nothing was written; an admin can add another key with `icecore key add`")
         }
         AppendError::Newer { .. } => of(FAILED, "back up with the newer icecore"),
         AppendError::Unknown { .. } => {

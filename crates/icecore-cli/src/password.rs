@@ -6,6 +6,7 @@ mod prompt;
 pub(crate) use prompt::{ask, ask_twice, restore_terminal};
 
 use crate::arguments::GlobalArguments;
+use icecore_format::keys::paper::{self, Mistyped};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
@@ -52,6 +53,8 @@ pub(crate) enum PasswordError {
     Terminal(#[source] std::io::Error),
     #[error("the two passwords are not the same")]
     Different,
+    #[error(transparent)]
+    Mistyped(#[from] Mistyped),
 }
 
 /// What a password came from, after "the password".
@@ -111,7 +114,11 @@ impl Source {
         match password.len() as u64 {
             0 => Err(PasswordError::Empty(origin)),
             bytes if bytes > PASSWORD_BYTES_MAX => Err(PasswordError::TooLong(origin)),
-            _ => Ok(password),
+            _ => match paper::recognise(&password)? {
+                // However it was typed, as it was made.
+                Some(recovery_key) => Ok(Zeroizing::new(recovery_key.as_bytes().to_vec())),
+                None => Ok(password),
+            },
         }
     }
 }

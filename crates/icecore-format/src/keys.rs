@@ -4,6 +4,7 @@
 
 pub mod class;
 pub mod key_set;
+pub mod paper;
 pub mod signing;
 pub mod slot;
 

@@ -209,6 +209,8 @@ async fn change(
         let prefix = ledger.prefix(None).await?;
         let body = decide(prefix.state())?;
         if let Appended::At(number) = prefix.append(body).await? {
+            drop(ledger);
+            repository.remember_end().await;
             return Ok(number);
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Format: docs/format.md, "Names".
 
+use icecore_format::hash::hash_parts;
 use icecore_format::tail::{group_of, repeats_from};
 use icecore_format::{KeyId, PackId, RunId, SessionId};
 use icecore_store::ObjectName;
@@ -13,6 +14,8 @@ pub enum ObjectRole {
     Config,
     /// A key slot.
     KeySlot(KeyId),
+    /// A key slot that was given another password: the key, and the beginning of the hash of its bytes.
+    RenewedKeySlot(KeyId, u64),
     /// Ledger entries, from this number on.
     Ledger(u64),
     /// The witness of this entry.
@@ -59,11 +62,27 @@ impl ObjectRole {
         format!("{}{session}/{group:018}/", Self::TAIL_PREFIX)
     }
 
+    /// A key slot with these bytes, which is given to a key that has or had another.
+    pub fn renewed_slot(id: KeyId, bytes: &[u8]) -> Self {
+        let hash = hash_parts("icecore 2026 key slot name", &[bytes]).0;
+        let digits = hash.first_chunk().copied().unwrap_or_default();
+        Self::RenewedKeySlot(id, u64::from_be_bytes(digits))
+    }
+
+    /// The key of a key slot.
+    pub fn key_of_slot(&self) -> Option<KeyId> {
+        match self {
+            Self::KeySlot(id) | Self::RenewedKeySlot(id, _) => Some(*id),
+            _ => None,
+        }
+    }
+
     /// The object's name.
     pub fn object_name(&self) -> ObjectName {
         let name = match self {
             Self::Config => "config".to_owned(),
             Self::KeySlot(id) => format!("keys/{id}"),
+            Self::RenewedKeySlot(id, digits) => format!("keys/{id}-{digits:016x}"),
             Self::Ledger(number) => format!("ledger/{number:020}"),
             Self::Witness(number) => format!("witness/{number:020}"),
             Self::Checkpoint(number, author) => format!("checkpoint/{number:020}-{author}"),
@@ -85,7 +104,12 @@ impl ObjectRole {
         let number = |digits: &str| digits.parse().ok();
         let role = match text.split_once('/') {
             None => (text == "config").then_some(Self::Config),
-            Some(("keys", id)) => id.parse().ok().map(Self::KeySlot),
+            Some(("keys", rest)) => match rest.split_once('-') {
+                None => rest.parse().ok().map(Self::KeySlot),
+                Some((id, digits)) => id.parse().ok().and_then(|id| {
+                    Some(Self::RenewedKeySlot(id, u64::from_str_radix(digits, 16).ok()?))
+                }),
+            },
             Some(("ledger", digits)) => number(digits).map(Self::Ledger),
             Some(("witness", digits)) => number(digits).map(Self::Witness),
             Some(("checkpoint", rest)) => rest.split_once('-').and_then(|(digits, author)| {

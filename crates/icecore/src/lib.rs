@@ -58,6 +58,7 @@ pub mod error;
 pub mod follow;
 pub mod forget;
 pub mod index;
+pub mod key_slots;
 pub mod layout;
 pub mod ledger;
 pub mod local;

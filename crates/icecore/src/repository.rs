@@ -35,11 +35,13 @@ pub struct Repository {
 }
 
 /// The whole ledger, and what is wrong with it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LedgerAudit {
     /// Every entry, oldest first.
     pub log: Vec<LoggedEntry>,
+    /// What it yields.
+    pub state: LedgerState,
     /// Signs that it was damaged or tampered with.
     pub alarms: Vec<Alarm>,
     /// Witnesses that do not fit it.
@@ -74,12 +76,19 @@ impl Repository {
 
     /// Reads the ledger to its present end, and remembers that end on this machine.
     pub async fn refresh(&self) -> Result<(), ReadError> {
-        let ledger = self.ledger.read_forward().await?;
+        drop(self.ledger.read_forward().await?);
+        self.remember_end().await;
+        Ok(())
+    }
+
+    /// Remembers the ledger's end on this machine, as it was read or appended to last: what was cut off from
+    /// there is noticed here.
+    pub(crate) async fn remember_end(&self) {
+        let ledger = self.ledger().await;
         let (local, head) = (self.local.clone(), ledger.seen_head());
         if ledger.alarms().is_empty() {
             self.environment.compute(move || local.remember_head(head)).await;
         }
-        Ok(())
     }
 
     /// Reads every entry from the beginning anew, verifies them one by one, and compares them with
@@ -89,7 +98,7 @@ impl Repository {
         ledger.read_forward(None).await?;
         let witnesses = ledger.verify_witnesses().await?;
         let (log, alarms) = (ledger.log().to_vec(), ledger.alarms().to_vec());
-        Ok(LedgerAudit { log, alarms, witnesses })
+        Ok(LedgerAudit { log, state: ledger.state().clone(), alarms, witnesses })
     }
 
     /// Reads every entry from the beginning anew.

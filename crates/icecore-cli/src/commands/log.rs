@@ -1,59 +1,75 @@
 //! `icecore log`: everything that ever changed the repository, read anew and verified.
 
+mod csv;
+mod entry;
+mod filter;
+mod verify;
+
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::snapshot_view::short_id;
 use crate::table::{self, Side};
-use crate::times;
-use icecore::ledger::{LoggedContent, LoggedEntry};
-use icecore_format::SnapshotId;
-use icecore_format::ledger::body::SessionRange;
-use icecore_format::ledger::{Entry, EntryBody};
-use serde::Serialize;
-use utoipa::ToSchema;
+use clap::Args;
+pub(crate) use entry::EntryView;
+use filter::{Filter, FilterArguments};
+use icecore::ledger::LoggedEntry;
+use icecore_format::checkpoint::LedgerState;
 
-/// An entry of the ledger
-#[derive(Serialize, ToSchema)]
-#[schema(as = LogEntry)]
-pub(crate) struct EntryView {
-    number: u64,
-    /// When its author's clock said that it was written
-    time: Option<String>,
-    /// The kind of entry; none if it is not readable
-    kind: Option<&'static str>,
-    /// The key slot
-    author: Option<String>,
-    /// Why it changes nothing, if it does not count
-    void: Option<&'static str>,
-    detail: String,
+/// List who changed what and when, as the ledger has it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every entry is read anew, its signature and its place in the chain are verified. An entry that does \
+not count at its place, such as one beyond the role of its key, is listed as void: it changes nothing.
+
+The times are those of the clocks of who wrote the entries. What counts is the order.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    filter: FilterArguments,
+    /// Print comma-separated values (RFC 4180), with a line of titles
+    #[arg(long, conflicts_with_all = ["verify", "json"])]
+    csv: bool,
+    /// List nothing but what is wrong, with what it means; exit code 1 if the ledger cannot be trusted
+    #[arg(long)]
+    verify: bool,
 }
 
 /// Runs the command.
-pub(crate) async fn run(context: &Context) -> Result<(), CommandError> {
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
     let repository = context.open().await?;
-    // Alarms were shown when the repository was opened.
-    let audit = repository.audit().await?;
-    let output = &context.output;
-    // What a look at every entry shows beyond what opening the repository has shown.
+    // What opening the repository has shown, which an audit does not: what this machine remembers.
     let known = repository.alarms().await;
+    let filter = Filter::new(&arguments.filter, &repository.state().await)?;
+    let audit = repository.audit().await?;
+    if arguments.verify {
+        return verify::run(&repository, &known, &audit, &filter, context);
+    }
+    let output = &context.output;
     for alarm in audit.alarms.iter().filter(|alarm| !known.contains(alarm)) {
-        output.warn(&alarm.to_string(), None);
+        output.warn(&alarm.to_string(), Some(&verify::advice_of(alarm, &repository, context)));
     }
     for finding in &audit.witnesses {
         output.warn(&finding.to_string(), None);
     }
-    let log = audit.log;
+    let wanted: Vec<&LoggedEntry> = audit.log.iter().filter(|it| filter.wants(it)).collect();
+    let views = wanted.iter().map(|logged| EntryView::new(logged, &audit.state));
     if output.is_json() {
-        for logged in &log {
-            output.message("entry", view(logged));
+        for view in views {
+            output.message("entry", view);
         }
-        return Ok(());
+    } else if arguments.csv {
+        output.line(csv::TITLES);
+        for view in views {
+            output.line(csv::line(&view));
+        }
+    } else if wanted.is_empty() {
+        output.note(if audit.log.is_empty() { "nothing happened yet" } else { "no such entry" });
+    } else {
+        print_table(&wanted, &audit.state, context);
     }
-    if log.is_empty() {
-        output.note("nothing happened yet");
-        return Ok(());
-    }
-    let rows: Vec<_> = log.iter().map(row).collect();
+    Ok(())
+}
+
+fn print_table(wanted: &[&LoggedEntry], ledger: &LedgerState, context: &Context) {
+    let rows: Vec<_> = wanted.iter().map(|logged| EntryView::new(logged, ledger).row()).collect();
     let columns = [
         ("entry", Side::Right),
         ("time", Side::Left),
@@ -62,101 +78,6 @@ pub(crate) async fn run(context: &Context) -> Result<(), CommandError> {
         ("what", Side::Left),
     ];
     for line in table::lines(columns, &rows) {
-        output.line(line);
+        context.output.line(line);
     }
-    Ok(())
-}
-
-/// Why an entry is void, if it is, and what it says, if it can be read.
-fn content(logged: &LoggedEntry) -> (Option<&'static str>, Option<&Entry>) {
-    match &logged.content {
-        LoggedContent::Valid(entry) => (None, Some(entry)),
-        LoggedContent::Void { reason, entry } => (Some(reason), entry.as_deref()),
-    }
-}
-
-/// An entry as programs see it.
-pub(crate) fn view(logged: &LoggedEntry) -> EntryView {
-    let (void, entry) = content(logged);
-    EntryView {
-        number: logged.number,
-        time: entry.map(|entry| times::exact(entry.time)),
-        kind: entry.map(|entry| entry.body.label()),
-        author: entry.map(|entry| entry.author.to_string()),
-        void,
-        detail: entry.map(detail).unwrap_or_default(),
-    }
-}
-
-fn row(logged: &LoggedEntry) -> [String; 5] {
-    let view = view(logged);
-    let time = content(logged).1.map(|entry| times::short(entry.time));
-    let what = match view.void {
-        Some(reason) => format!("void, since {reason}: {}", view.detail),
-        None => view.detail,
-    };
-    let key: String = view.author.unwrap_or_default().chars().take(8).collect();
-    [
-        view.number.to_string(),
-        time.unwrap_or_default(),
-        view.kind.unwrap_or("unreadable").to_owned(),
-        key,
-        what,
-    ]
-}
-
-/// What an entry says, in a few words.
-fn detail(entry: &Entry) -> String {
-    match &entry.body {
-        EntryBody::Commit(commit) => {
-            let snapshot = &commit.snapshot;
-            let events = table::counted(snapshot.counts.events, "event", "events");
-            format!("snapshot {} of {}, {events}", short_id(snapshot), snapshot.source)
-        }
-        EntryBody::Forget(body) => ids(&body.snapshots),
-        EntryBody::Unforget(body) => ids(&body.snapshots),
-        EntryBody::Release(body) => ids(&body.snapshots),
-        EntryBody::KeyAdded(body) => format!("{} key {}", body.role.name(), body.key.id()),
-        EntryBody::KeyRemoved(body) => format!("key {}", body.key),
-        EntryBody::Abort(body) if body.sessions.is_empty() => {
-            format!("sessions that began before entry {}", body.floor)
-        }
-        EntryBody::Abort(body) => table::counted(body.sessions.len() as u64, "session", "sessions"),
-        EntryBody::Condemn(body) => objects(&body.packs, "pack", "packs"),
-        EntryBody::Repack(body) => {
-            let condemned = objects(&body.condemn.packs, "pack", "packs");
-            format!("{condemned} into {}", objects(&body.packs, "pack", "packs"))
-        }
-        EntryBody::Reindex(body) => {
-            let old = objects(&body.old, "index run", "index runs");
-            format!("{old} into {}", objects(&body.new, "index run", "index runs"))
-        }
-        EntryBody::Trim(body) => {
-            let epochs = table::counted(body.below.len() as u64, "epoch", "epochs");
-            format!("the tail of {}, {epochs}", body.source.name)
-        }
-        EntryBody::Drilled(body) => {
-            let events = table::counted(body.events, "event", "events");
-            let failed = body.checks.iter().filter(|check| !check.passed).count() as u64;
-            let shown = match failed {
-                0 => "proven".to_owned(),
-                failed => format!("{} failed", table::counted(failed, "check", "checks")),
-            };
-            format!("{}, {events}: {shown}", body.source)
-        }
-        _ => String::new(),
-    }
-}
-
-fn objects(ranges: &[SessionRange], one: &str, several: &str) -> String {
-    table::counted(
-        ranges.iter().map(|range| u64::from(range.end - range.first)).sum(),
-        one,
-        several,
-    )
-}
-
-fn ids(snapshots: &[SnapshotId]) -> String {
-    let ids = snapshots.iter().map(|id| id.to_string().chars().take(8).collect::<String>());
-    ids.collect::<Vec<_>>().join(", ")
 }

@@ -1,5 +1,6 @@
 //! What a person is told, for every kind of error.
 
+mod alarms;
 mod retention;
 
 use super::*;
@@ -497,8 +498,8 @@ fn alarms() {
     let hint = |alarm: Alarm| alarm_hint(&alarm, repository, &local);
     insta::assert_snapshot!(hint(Alarm::RolledBack { found: 3, remembered: 7 }), @"reading works, backups are refused. If you put an older copy of the repository there yourself, remove /home/me/.local/state/icecore/1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f to accept it; otherwise take the storage as tampered with");
     insta::assert_snapshot!(hint(Alarm::Replaced { number: 7 }), @"reading works, backups are refused. If you put an older copy of the repository there yourself, remove /home/me/.local/state/icecore/1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f to accept it; otherwise take the storage as tampered with");
-    insta::assert_snapshot!(hint(Alarm::Damaged { number: 7 }), @"reading works, backups are refused. `icecore check --read-data` tells what can still be restored");
-    insta::assert_snapshot!(hint(Alarm::Fork { number: 7 }), @"reading works, backups are refused. `icecore check --read-data` tells what can still be restored");
+    insta::assert_snapshot!(hint(Alarm::Damaged { number: 7 }), @"reading works, backups are refused. `icecore log --verify` says what it means, and `icecore check --read-data` what can still be restored");
+    insta::assert_snapshot!(hint(Alarm::Fork { number: 7 }), @"reading works, backups are refused. `icecore log --verify` says what it means, and `icecore check --read-data` what can still be restored");
 }
 
 #[cfg(feature = "object-storage")]

@@ -19,6 +19,9 @@ fn help_lists_commands_options_and_exit_codes() {
         ("icecore-snapshots", &["snapshots", "--help"]),
         ("icecore-check", &["check", "--help"]),
         ("icecore-prune", &["prune", "--help"]),
+        ("icecore-log", &["log", "--help"]),
+        ("icecore-key", &["key", "--help"]),
+        ("icecore-key-add", &["key", "add", "--help"]),
         #[cfg(feature = "serve")]
         ("icecore-serve", &["serve", "--help"]),
     ] {

@@ -21,7 +21,9 @@ mod check;
 mod chosen_streams;
 mod dump;
 mod forget;
+mod key;
 mod log;
+mod log_audit;
 
 #[cfg(feature = "sqlite")]
 mod demo;

@@ -296,6 +296,9 @@ macro_rules! bodies {
         })*
 
         impl EntryBody {
+            /// What people call the kinds that this program knows.
+            pub const LABELS: &[&str] = &[$($label,)*];
+
             /// The kind's number.
             pub fn kind(&self) -> u8 {
                 match self {

@@ -41,7 +41,7 @@ pub(super) async fn check(
 }
 
 async fn check_ledger(repository: &Repository, report: &mut CheckReport) -> Result<(), ReadError> {
-    let LedgerAudit { log, alarms, witnesses } = repository.audit().await?;
+    let LedgerAudit { log, alarms, witnesses, .. } = repository.audit().await?;
     // What this machine remembers may show more than the ledger by itself.
     let mut alarms: BTreeSet<String> = alarms.iter().map(Alarm::to_string).collect();
     alarms.extend(repository.alarms().await.iter().map(Alarm::to_string));
@@ -74,7 +74,7 @@ async fn check_keys_and_checkpoints(
         let role = ObjectRole::KeySlot(id);
         // A listing may be stale, so the object itself is asked.
         let bytes_max = KEY_SLOT_BYTES_MAX as u64;
-        if !listed.contains_key(&role)
+        if !listed.keys().any(|role| role.key_of_slot() == Some(id))
             && let Err(error) =
                 storage::get(&*repository.store, &role.object_name(), bytes_max).await
         {
@@ -87,7 +87,7 @@ async fn check_keys_and_checkpoints(
     for role in listed.keys() {
         let name = role.object_name();
         let problem = match role {
-            ObjectRole::KeySlot(_) => {
+            ObjectRole::KeySlot(_) | ObjectRole::RenewedKeySlot(..) => {
                 match storage::get(&*repository.store, &name, KEY_SLOT_BYTES_MAX as u64).await {
                     Ok(bytes) => {
                         KeySlot::decode(&bytes).err().map(ReadError::damaged(name.clone()))

@@ -8,6 +8,7 @@ use crate::error::ReadError;
 use crate::layout::ObjectRole;
 use crate::local::SeenHead;
 use crate::storage::{self, Put};
+use icecore_format::KeyId;
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::envelope::{self, EnvelopeKind};
 use icecore_format::ledger::{Entry, EntryBody, LedgerObject, SignedEntry};
@@ -44,6 +45,14 @@ pub enum AppendError {
     Newer {
         /// The entry's number.
         number: u64,
+    },
+    /// The key counts for nothing, so what it signs would change nothing.
+    #[error("key {id} {is}, so what it adds counts for nothing")]
+    KeyDoesNotCount {
+        /// The key.
+        id: KeyId,
+        /// Why not.
+        is: &'static str,
     },
     /// Nobody would read it.
     #[error("the ledger entry has {bytes} bytes, which is more than anyone reads")]
@@ -90,6 +99,15 @@ impl Ledger {
         }
         if let Some(number) = self.state.unknown {
             return Err(AppendError::Newer { number });
+        }
+        let id = self.own_id();
+        let is = match self.state.keys.get(&id) {
+            None => Some("is not known to the ledger"),
+            Some(key) if key.removed => Some("was removed"),
+            Some(_) => None,
+        };
+        if let Some(is) = is {
+            return Err(AppendError::KeyDoesNotCount { id, is });
         }
         Ok(Prefix(self))
     }

@@ -64,10 +64,8 @@ impl Repository {
             let known = async { Ok(open_known_slot(&*store, &environment, password).await) };
             let (config, slots, known) = try_join!(read_config(&*store), slots, known)?;
             let slots = slots?;
-            let is_there = |(slot, _): &(KeySlot, KeySet)| {
-                slot.repository == config.repository && slots.iter().any(|(_, id)| *id == slot.id)
-            };
-            let keys = if let Some((_, keys)) = known.filter(is_there) {
+            let is_there = |known: &KnownSlot| known.is_there(&config, &slots);
+            let keys = if let Some(KnownSlot { keys, .. }) = known.filter(is_there) {
                 keys
             } else {
                 let slots = read_slots(&*store, slots).await;
@@ -126,28 +124,53 @@ async fn read_config(store: &dyn Store) -> Result<Config, OpenError> {
 /// A key slot by the name that it has: what it says, and its bytes.
 type NamedSlot = (ObjectName, KeyId, Result<(KeySlot, Bytes), ReadError>);
 
+/// A key slot that this machine keeps a copy of, opened.
+struct KnownSlot {
+    slot: KeySlot,
+    keys: KeySet,
+    /// What it is called if it was given to a key that had another.
+    renewed: ObjectName,
+}
+
+impl KnownSlot {
+    /// Whether it is still among the slots of the repository: its password may have been changed since.
+    fn is_there(&self, config: &Config, slots: &[(ObjectName, KeyId)]) -> bool {
+        let mut of_key = slots.iter().filter(|(_, id)| *id == self.slot.id);
+        let is_named = match of_key.clone().count() {
+            // The first slot of a key has a name that does not tell its bytes.
+            1 => of_key.all(|(name, id)| {
+                *name == self.renewed || *name == ObjectRole::KeySlot(*id).object_name()
+            }),
+            _ => of_key.any(|(name, _)| *name == self.renewed),
+        };
+        self.slot.repository == config.repository && is_named
+    }
+}
+
 /// The keys from the slot that was opened last at this place, if the password opens it still. Deriving a
 /// key takes as long as a round trip, and so can be done during one.
 async fn open_known_slot(
     store: &dyn Store,
     environment: &Environment,
     password: &[u8],
-) -> Option<(KeySlot, KeySet)> {
+) -> Option<KnownSlot> {
     let (local, place) = (environment.local.clone(), store.place());
     let password = zeroize::Zeroizing::new(password.to_vec());
     let opened = environment.compute(move || {
-        let slot = KeySlot::decode(&local.slot_at(&place)?).ok()?;
+        let bytes = local.slot_at(&place)?;
+        let slot = KeySlot::decode(&bytes).ok()?;
         let keys = slot.open(&password).ok()??;
-        Some((slot, keys))
+        let renewed = ObjectRole::renewed_slot(slot.id, &bytes).object_name();
+        Some(KnownSlot { slot, keys, renewed })
     });
     opened.await
 }
 
 async fn list_slots(store: &dyn Store) -> Result<Vec<(ObjectName, KeyId)>, ReadError> {
     let listed = storage::list(store, ObjectRole::KEYS_PREFIX).await?;
-    let slots = listed.into_iter().filter_map(|object| match ObjectRole::of(&object.name) {
-        Some(ObjectRole::KeySlot(id)) => Some((object.name, id)),
-        _ => None,
+    let slots = listed.into_iter().filter_map(|object| {
+        let id = ObjectRole::of(&object.name)?.key_of_slot()?;
+        Some((object.name, id))
     });
     Ok(slots.collect())
 }

@@ -5,7 +5,7 @@ use super::super::options::Query;
 use super::super::problem::Problem;
 use super::parameters::Parameters;
 use super::streams::{check_limit, page};
-use crate::commands::log::{self, EntryView};
+use crate::commands::log::EntryView;
 use crate::commands::timeline::{self as command, TimelineView};
 use axum::Json;
 use axum::extract::State;
@@ -74,5 +74,6 @@ pub(super) async fn log(
     let has_more = entries.len() > which.limit;
     entries.truncate(which.limit);
     let next = entries.last().filter(|_| has_more).map(|logged| logged.number);
-    Ok(Json(LogPage { entries: entries.into_iter().map(log::view).collect(), next }))
+    let view = |logged| EntryView::new(logged, &audit.state);
+    Ok(Json(LogPage { entries: entries.into_iter().map(view).collect(), next }))
 }
