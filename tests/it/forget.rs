@@ -102,6 +102,7 @@ async fn only_an_admin_can_and_all_others_are_told_before_anything_is_written() 
     }
 }
 
+/// restic #3195 asks for snapshots that no rule removes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_protects_what_it_has_backed_up_and_an_admin_takes_that_back() {
     let host = Host::new();
@@ -134,6 +135,24 @@ async fn nothing_is_forgotten_that_the_policy_keeps_when_it_is_applied() {
     let refused = forget(&repository, &last(1), &plan).await;
     assert!(matches!(refused, Err(ForgetError::Changed { snapshot }) if snapshot == ids[1]));
     assert_eq!(live(&repository).await, ids[..2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_admin_forgets_by_the_same_policy_is_forgotten_once() {
+    let host = Host::new();
+    let (memory, repository) = host.init_small().await;
+    let other = host.stranger(1).open(Arc::new(memory.clone())).await.unwrap();
+    let ids = backed_up(&host, &repository, 3).await;
+    let plan = forget::plan(&repository, &last(1)).await.unwrap();
+    other.refresh().await.unwrap();
+    apply(&other, &named(&ids[..1])).await.unwrap();
+    // What is left of the plan.
+    assert_eq!(forget(&repository, &last(1), &plan).await.unwrap(), Some(4));
+    assert_eq!(live(&repository).await, ids[2..]);
+    // And nothing is.
+    assert_eq!(forget(&repository, &last(1), &plan).await.unwrap(), None);
+    assert_eq!(unforget(&repository, &[]).await.unwrap(), None);
+    assert_eq!(repository.log().await.unwrap().len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,6 +213,7 @@ async fn while_there_is_an_alarm_nothing_is_forgotten() {
     assert!(matches!(refused, Err(ForgetError::Append(AppendError::Alarm(_)))), "{refused:?}");
 }
 
+/// kopia #4894 asks for a time of its own until which each snapshot stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn by_name_nothing_goes_that_is_retained_or_the_last_unless_it_is_meant() {
     let host = Host::new();

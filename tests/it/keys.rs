@@ -223,6 +223,23 @@ async fn a_key_whose_adding_was_killed_counts_for_nothing_and_can_be_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_keys_never_have_one_password() {
+    let host = Host::new();
+    let (store, founder) = host.init_small().await;
+    let key = key_slots::add(&founder, Role::Reader, b"reader", COST).await.unwrap();
+    for password in [PASSWORD, b"reader"] {
+        let taken = key_slots::add(&founder, Role::Admin, password, COST).await;
+        assert!(matches!(taken, Err(KeyError::PasswordTaken { .. })), "{taken:?}");
+    }
+    let taken = key_slots::change_password(&founder, b"reader", COST).await;
+    assert!(matches!(taken, Err(KeyError::PasswordTaken { id }) if id == key), "{taken:?}");
+    assert_eq!(states(&founder).await.len(), 2);
+    // Its own it may have once more.
+    key_slots::change_password(&founder, PASSWORD, COST).await.unwrap();
+    open(&host, &store, PASSWORD).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recovery_key_on_paper_opens_what_its_role_may() {
     let host = Host::new();
     let (store, founder) = host.init_small().await;

@@ -129,36 +129,40 @@ pub async fn forget(
     }
     let now = repository.environment.clock.now();
     let entry = change(repository, |state| {
-        // Since the plan was made others may have forgotten what was a reason not to keep these.
+        // Since the plan was made others may have forgotten what was a reason not to keep these, or some of
+        // these themselves.
         let still: BTreeSet<_> = decide(state, asked, now)?.removed().into_iter().collect();
-        match planned.iter().find(|id| !still.contains(*id)) {
+        let is_live = |id: &SnapshotId| require(state, *id, SnapshotStatus::Live).is_ok();
+        let left: Vec<_> = planned.iter().copied().filter(is_live).collect();
+        match left.iter().find(|id| !still.contains(*id)) {
             Some(id) => Err(ForgetError::Changed { snapshot: *id }),
-            None => Ok(Forget { snapshots: planned.clone() }.into()),
+            None => Ok(body_about(&left, |snapshots| Forget { snapshots }.into())),
         }
     });
-    entry.await.map(Some)
+    entry.await
 }
 
-/// Shows forgotten snapshots again; the number of the entry.
+/// Shows forgotten snapshots again; the number of the entry, if there was anything to do.
 pub async fn unforget(
     repository: &Repository,
     snapshots: &[SnapshotId],
-) -> Result<u64, ForgetError> {
+) -> Result<Option<u64>, ForgetError> {
     require_admin(repository, "show forgotten snapshots again")?;
     let entry = change(repository, |state| {
         for id in snapshots {
             require(state, *id, SnapshotStatus::Forgotten)?;
         }
-        Ok(Unforget { snapshots: snapshots.to_vec() }.into())
+        Ok(body_about(snapshots, |snapshots| Unforget { snapshots }.into()))
     });
     entry.await
 }
 
-/// Keeps snapshots from being forgotten; the number of the entry. A writer may do so with its own.
+/// Keeps snapshots from being forgotten; the number of the entry, if there was anything to do. A writer may
+/// do so with its own.
 pub async fn protect(
     repository: &Repository,
     snapshots: &[SnapshotId],
-) -> Result<u64, ForgetError> {
+) -> Result<Option<u64>, ForgetError> {
     let role = repository.keys.role;
     if role == Role::Reader {
         return Err(ForgetError::NotAllowed { role, what: "protect snapshots" });
@@ -176,42 +180,52 @@ pub async fn protect(
                 return Err(ForgetError::NotAllowed { role, what });
             }
         }
-        Ok(Protect { snapshots: snapshots.to_vec() }.into())
+        Ok(body_about(snapshots, |snapshots| Protect { snapshots }.into()))
     });
     entry.await
 }
 
-/// Lets protected snapshots be forgotten again; the number of the entry.
+/// Lets protected snapshots be forgotten again; the number of the entry, if there was anything to do.
 pub async fn unprotect(
     repository: &Repository,
     snapshots: &[SnapshotId],
-) -> Result<u64, ForgetError> {
+) -> Result<Option<u64>, ForgetError> {
     require_admin(repository, "unprotect snapshots")?;
     let entry = change(repository, |state| {
         match snapshots.iter().find(|id| !state.protected.contains(*id)) {
             Some(id) => Err(ForgetError::State { snapshot: *id, is: "is not protected" }),
-            None => Ok(Unprotect { snapshots: snapshots.to_vec() }.into()),
+            None => Ok(body_about(snapshots, |snapshots| Unprotect { snapshots }.into())),
         }
     });
     entry.await
 }
 
-/// Appends what is decided on the ledger as it is when it is appended.
+/// What an entry says of these snapshots; nothing if there are none.
+fn body_about(
+    snapshots: &[SnapshotId],
+    body: impl Fn(Vec<SnapshotId>) -> EntryBody,
+) -> Option<EntryBody> {
+    (!snapshots.is_empty()).then(|| body(snapshots.to_vec()))
+}
+
+/// Appends what is decided on the ledger as it is when it is appended, if anything is.
 async fn change(
     repository: &Repository,
-    decide: impl Fn(&LedgerState) -> Result<EntryBody, ForgetError>,
-) -> Result<u64, ForgetError> {
+    decide: impl Fn(&LedgerState) -> Result<Option<EntryBody>, ForgetError>,
+) -> Result<Option<u64>, ForgetError> {
     // What cannot be done is told before anything is written.
-    decide(&repository.state().await)?;
+    if decide(&repository.state().await)?.is_none() {
+        return Ok(None);
+    }
     repository.prove_exclusive().await?;
     loop {
         let mut ledger = repository.ledger().await;
         let prefix = ledger.prefix(None).await?;
-        let body = decide(prefix.state())?;
+        let Some(body) = decide(prefix.state())? else { return Ok(None) };
         if let Appended::At(number) = prefix.append(body).await? {
             drop(ledger);
             repository.remember_end().await;
-            return Ok(number);
+            return Ok(Some(number));
         }
     }
 }

@@ -96,6 +96,12 @@ pub enum KeyError {
         /// The key.
         id: KeyId,
     },
+    /// The password opens another key, and only one of both would ever be opened by it.
+    #[error("the password is that of key {id}")]
+    PasswordTaken {
+        /// The key.
+        id: KeyId,
+    },
     /// The key could not be made from the password.
     #[error("cannot make a key from the password")]
     Password(#[source] DecodeError),
@@ -163,6 +169,7 @@ pub async fn add(
     cost: PasswordCost,
 ) -> Result<KeyId, KeyError> {
     require_admin(repository, "add keys")?;
+    refuse_taken(repository, password, None).await?;
     repository.prove_exclusive().await?;
     let keys = repository.keys.for_role(role, &*repository.environment.random);
     let key = keys.signing.verifying_key();
@@ -216,8 +223,9 @@ pub async fn change_password(
     password: &[u8],
     cost: PasswordCost,
 ) -> Result<SlotsLeft, KeyError> {
-    repository.prove_exclusive().await?;
     let id = own_id(repository);
+    refuse_taken(repository, password, Some(id)).await?;
+    repository.prove_exclusive().await?;
     let old = slots(repository).await?.remove(&id).unwrap_or_default();
     // 1. The new slot, 2. is it there and does it open, 3. the old slots. A crash leaves both passwords.
     let bytes = seal(repository, &repository.keys, password, cost).await?;
@@ -226,6 +234,28 @@ pub async fn change_password(
     open_again(repository, &name, password).await?;
     let left = delete(repository, old.iter().filter(|it| **it != name)).await;
     Ok(SlotsLeft { entry: None, left })
+}
+
+/// Fails if the password opens a slot of another key than this one. A slot that cannot be read opens nothing.
+async fn refuse_taken(
+    repository: &Repository,
+    password: &[u8],
+    but: Option<KeyId>,
+) -> Result<(), KeyError> {
+    for (id, names) in slots(repository).await? {
+        for name in names.iter().filter(|_| but != Some(id)) {
+            let read = storage::get(&*repository.store, name, KEY_SLOT_BYTES_MAX as u64).await;
+            let Some(slot) = read.ok().and_then(|bytes| KeySlot::decode(&bytes).ok()) else {
+                continue;
+            };
+            let password = Zeroizing::new(password.to_vec());
+            let opened = repository.environment.compute(move || slot.open(&password)).await;
+            if matches!(opened, Ok(Some(_))) {
+                return Err(KeyError::PasswordTaken { id });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn own_id(repository: &Repository) -> KeyId {

@@ -41,7 +41,7 @@ struct NamedArguments {
 #[derive(Serialize)]
 struct Summary {
     snapshots: Vec<String>,
-    ledger_entry: u64,
+    ledger_entry: Option<u64>,
 }
 
 /// Runs `unforget`.
@@ -95,7 +95,7 @@ impl NamedArguments {
     }
 }
 
-fn say(ids: &[SnapshotId], entry: u64, what: &str, context: &Context) {
+fn say(ids: &[SnapshotId], entry: Option<u64>, what: &str, context: &Context) {
     let output = &context.output;
     if output.is_json() {
         let snapshots = ids.iter().map(SnapshotId::to_string).collect();

@@ -18,6 +18,9 @@ pub(super) fn explain_key(error: &KeyError) -> Explanation {
             "nothing was written; `icecore key add --role admin` adds another first, as nobody could add or \
              remove keys any more",
         ),
+        KeyError::PasswordTaken { .. } => {
+            of(FAILED, "nothing was written; each key has a password of its own")
+        }
         KeyError::Removed { .. } => of(FAILED, "nothing of it is left"),
         KeyError::NotOpened(_) => of(FAILED, "the password is as it was; try again"),
         KeyError::Read(error) => explain_read(error),

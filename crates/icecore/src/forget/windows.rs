@@ -3,7 +3,7 @@
 use crate::error::ReadError;
 use crate::recover::State;
 use crate::repository::Repository;
-use crate::retention::Plan;
+use crate::retention::{Plan, TailBase};
 use crate::snapshots;
 use crate::timeline::timeline;
 use icecore_format::SnapshotId;
@@ -38,8 +38,10 @@ pub struct WindowChange {
 pub async fn windows(repository: &Repository, plan: &Plan) -> Result<Vec<WindowChange>, ReadError> {
     let removed: BTreeSet<SnapshotId> = plan.removed().into_iter().collect();
     let kept = plan.groups.iter().flat_map(|group| group.kept.iter().map(|(kept, _)| kept));
-    let all = plan.groups.iter().flat_map(|group| &group.removed).chain(kept);
-    let about: BTreeSet<_> = all.map(|it| (it.source.clone(), it.host.clone())).collect();
+    let all: Vec<_> = plan.groups.iter().flat_map(|group| &group.removed).chain(kept).collect();
+    let tail_bases = all.iter().filter(|it| it.tail == Some(TailBase::Newest));
+    let tail_bases: Vec<_> = tail_bases.map(|it| (it.id, it.source.clone())).collect();
+    let about: BTreeSet<_> = all.iter().map(|it| (it.source.clone(), it.host.clone())).collect();
     let ledger = repository.state().await;
     let mut sources: BTreeMap<_, Vec<State>> = BTreeMap::new();
     for found in snapshots::live(&ledger) {
@@ -51,18 +53,21 @@ pub async fn windows(repository: &Repository, plan: &Plan) -> Result<Vec<WindowC
     let mut changes = Vec::new();
     for ((source, host), states) in sources {
         let left = states.iter().filter(|state| !removed.contains(&state.snapshot.id));
-        let left = left.cloned().collect();
-        let before = window(repository, states).await?;
-        let after = window(repository, left).await?;
+        let left: Vec<State> = left.cloned().collect();
+        // What the tail has is there for as long as the snapshot that it is read from.
+        let flushed = timeline(repository, states.clone(), false).await?;
+        let flushed = flushed.tail.and_then(|tail| tail.last_flush);
+        let is_lost = tail_bases.iter().any(|(id, of)| removed.contains(id) && *of == source);
+        let before = window(&states, flushed);
+        let after = window(&left, flushed.filter(|_| !is_lost));
         changes.push(WindowChange { source, host, before, after });
     }
     Ok(changes)
 }
 
-async fn window(repository: &Repository, states: Vec<State>) -> Result<Option<Window>, ReadError> {
-    let Some(from) = states.iter().map(|state| state.snapshot.started).min() else {
-        return Ok(None);
-    };
-    let found = timeline(repository, states, false).await?;
-    Ok(found.window().map(|(_, until)| Window { from, until }))
+/// From when to when these are there, and a tail that was flushed last then.
+fn window(states: &[State], flushed: Option<Timestamp>) -> Option<Window> {
+    let from = states.iter().map(|state| state.snapshot.started).min()?;
+    let newest = states.last()?.moment();
+    Some(Window { from, until: flushed.map_or(newest, |flushed| newest.max(flushed)) })
 }
