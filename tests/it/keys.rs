@@ -276,7 +276,7 @@ fn attack(stolen: &Stolen, wanted: &[&[u8]]) -> (u64, Vec<String>) {
     let (mut opened, mut found) = (0, Vec::new());
     let mut look = |what: &str, bytes: &[u8]| {
         let has = |wanted: &&[u8]| bytes.windows(wanted.len()).any(|window| window == *wanted);
-        if wanted.iter().any(|wanted| has(wanted)) {
+        if wanted.iter().any(has) {
             found.push(what.to_owned());
         }
     };

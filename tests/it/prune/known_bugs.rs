@@ -124,6 +124,8 @@ async fn what_was_condemned_is_not_leaned_on_though_it_is_still_stored() {
     let patient = icecore::prune::PruneOptions { grace: 24 * super::HOUR, ..at_once() };
     let report = host.prune(&repository, &patient).await.unwrap();
     assert!(report.waiting.objects > 0);
+    let notes = host.check(&repository).await.notes;
+    assert!(notes.iter().any(|note| note.contains("`icecore prune` deletes them")), "{notes:?}");
     let other = host.stranger(1);
     let opened = other.open(Arc::new(store.clone())).await.unwrap();
     let before = stored(&store, "packs/").await.0;

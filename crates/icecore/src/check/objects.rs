@@ -4,6 +4,7 @@
 use super::CheckReport;
 use crate::error::ReadError;
 use crate::layout::ObjectRole;
+use crate::ledger::replay::{may_delete_pack, may_delete_run};
 use crate::ledger::{self, Alarm, LoggedContent};
 use crate::repository::{LedgerAudit, Repository};
 use crate::storage;
@@ -178,28 +179,34 @@ async fn check_length(
     }
 }
 
-/// Objects that nothing names: what sessions left that did not commit, or have not yet.
+/// Objects that nothing names: what sessions left that did not commit, or have not yet, and what a prune
+/// has not deleted yet.
 fn note_unreferenced(
     state: &LedgerState,
     listed: &BTreeMap<ObjectRole, u64>,
     report: &mut CheckReport,
 ) {
-    let (mut objects, mut bytes) = (0u64, 0);
+    let (mut open, mut deletable) = ((0u64, 0), (0u64, 0));
     for (role, length) in listed {
-        let named = match role {
-            ObjectRole::Pack(id) => ledger::has(&state.packs, id.session, id.number),
-            ObjectRole::IndexRun(id) => ledger::has(&state.runs, id.session, id.number),
-            ObjectRole::Probe(_) => false,
-            _ => true,
+        let counted = match role {
+            ObjectRole::Pack(id) if may_delete_pack(state, *id) => &mut deletable,
+            ObjectRole::IndexRun(id) if may_delete_run(state, *id) => &mut deletable,
+            ObjectRole::Pack(id) if !ledger::has(&state.packs, id.session, id.number) => &mut open,
+            ObjectRole::IndexRun(id) if !ledger::has(&state.runs, id.session, id.number) => {
+                &mut open
+            }
+            ObjectRole::Probe(_) => &mut open,
+            _ => continue,
         };
-        if !named {
-            objects += 1;
-            bytes += length;
-        }
+        counted.0 += 1;
+        counted.1 += length;
     }
-    if objects > 0 {
-        report.notes.push(format!(
-            "{objects} objects ({bytes} bytes) belong to backups that have not finished"
-        ));
+    for ((objects, bytes), what) in [
+        (open, "belong to backups that have not finished"),
+        (deletable, "are needed no more, and `icecore prune` deletes them"),
+    ] {
+        if objects > 0 {
+            report.notes.push(format!("{objects} objects ({bytes} bytes) {what}"));
+        }
     }
 }

@@ -10,11 +10,11 @@ use super::Index;
 use super::scope::Scope;
 use super::table::{Table, TableDamaged};
 use icecore_format::{ChunkId, PackClass, PackId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Stands for a pack that does not count, or that another row stands for.
+/// Stands for a pack that does not count, or whose run another table has.
 const NO_PACK: u32 = u32::MAX;
 
 /// What is marked of the chunks of usable packs; may be marked by several threads.
@@ -81,21 +81,27 @@ impl Index {
 impl Marks {
     /// Marks for the chunks of these tables that count in `scope`.
     pub(super) fn new(from: &[Arc<Table>], scope: &Scope) -> Result<Self, TableDamaged> {
-        let mut seen = BTreeSet::new();
+        let (mut numbers, mut taken) = (BTreeMap::new(), BTreeSet::new());
         let (mut tables, mut packs) = (Vec::new(), Vec::new());
         for table in from {
             let mut own = Vec::with_capacity(table.packs() as usize);
+            let mut runs = BTreeSet::new();
             for row in 0..table.packs() {
                 let pack = table.pack(row).inspect_err(|_| table.mark_damaged())?;
                 let counts = scope.has_run(pack.run) && scope.has_pack(pack.id);
-                // Tables may overlap: one row stands for a pack, with the blocks and chunks below it.
-                if counts && seen.insert(pack.id) {
-                    own.push(packs.len() as u32);
-                    packs.push((pack.id, pack.class));
-                } else {
+                // Tables may overlap: a run counts once. Of one pack several runs may say different things,
+                // and whatever one of them says is in it may be.
+                if !counts || taken.contains(&pack.run) {
                     own.push(NO_PACK);
+                    continue;
                 }
+                runs.insert(pack.run);
+                own.push(*numbers.entry(pack.id).or_insert_with(|| {
+                    packs.push((pack.id, pack.class));
+                    packs.len() as u32 - 1
+                }));
             }
+            taken.append(&mut runs);
             let (table, rows) = (table.clone(), table.chunks());
             let (needed, followed) = (Bits::new(rows), Bits::new(rows));
             tables.push(MarkedTable { table, packs: own, needed, followed });

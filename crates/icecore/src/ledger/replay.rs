@@ -379,7 +379,8 @@ fn trim(state: &mut LedgerState, trim: &Trim) -> Result<(), Void> {
 /// For each epoch of a tail, by its place among all, up to where its objects are needed for nothing.
 ///
 /// An unreleased snapshot has the events before the place that it names, which is in a chain of epochs that
-/// goes on from one snapshot. The last object before it stays: it says where the source can be gone on from.
+/// goes on from one snapshot. That is taken from who opened the epoch, or an admin: anybody else could have
+/// what others captured removed by saying so. The last object before it stays: it says where the source can be gone on from.
 /// A chain after which the source was begun anew goes with the snapshots that it goes on from.
 pub(crate) fn trim_limits(state: &LedgerState, tail: usize) -> Vec<TailMark> {
     let Some(tail) = state.tails.get(tail) else { return Vec::new() };
@@ -392,17 +393,29 @@ pub(crate) fn trim_limits(state: &LedgerState, tail: usize) -> Vec<TailMark> {
     let mut limits = Vec::new();
     for (number, chain) in chains.iter().enumerate() {
         let place_of = |session: SessionId| chain.iter().position(|it| it.session == session);
-        let marks = kept.iter().filter_map(|found| found.snapshot.tail);
-        let newest = marks.filter_map(|mark| Some((place_of(mark.session)?, mark.objects))).max();
+        let mut marks = Vec::new();
+        for found in &kept {
+            let Some(mark) = found.snapshot.tail else { continue };
+            let author = state.keys.get(&found.author);
+            let is_admins = author.is_some_and(|author| author.role == Role::Admin);
+            marks.extend(
+                place_of(mark.session).map(|place| (place, mark.objects, found.author, is_admins)),
+            );
+        }
         let start = chain.first().map(|epoch| epoch.start);
         let has_base = kept.iter().any(|it| start == Some(TailStart::Snapshot(it.snapshot.id)));
         let is_newest = number + 1 == chains.len();
         for (place, epoch) in chain.iter().enumerate() {
             let end = epoch.end.unwrap_or(0);
+            let believed = marks.iter().filter(|mark| mark.2 == epoch.author || mark.3);
+            let newest = believed.map(|mark| (mark.0, mark.1)).max();
             let objects = match newest {
                 Some((newest, _)) if place < newest => end.saturating_sub(1),
-                Some((newest, objects)) if place == newest => objects.saturating_sub(1),
-                None if !has_base && !is_newest => end,
+                // Never the terminator, whatever a snapshot says that it has.
+                Some((newest, objects)) if place == newest => {
+                    objects.min(epoch.end.unwrap_or(objects)).saturating_sub(1)
+                }
+                _ if marks.is_empty() && !has_base && !is_newest => end,
                 _ => 0,
             };
             limits.push(TailMark { session: epoch.session, objects });

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::index::marks::{Marked, Marks, Use};
+use icecore_format::index_run::{RunBlock, RunChunk};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tempfile::TempDir;
@@ -99,6 +100,41 @@ fn a_chunk_that_is_needed_as_a_leaf_is_followed_all_the_same_when_it_is_a_node()
     let [pack] = marks.usage().unwrap().try_into().unwrap();
     assert_eq!((pack.chunks, pack.needed_chunks, pack.stored_bytes), (10, 2, 1000));
     assert_eq!((pack.needed_bytes, pack.unused_bytes()), (200, 800));
+}
+
+/// One that a stolen key could have written: it says that a pack of another session holds nothing, and its own
+/// what that one holds.
+#[test]
+fn a_run_that_denies_what_is_in_anothers_pack_does_not_make_that_needless() {
+    for is_merged in [false, true] {
+        let mut world = World::default();
+        let honest = world.add_chunks(0..10);
+        let denying = world.add_chunks(0..10);
+        let pack = world.runs[&honest].packs[0];
+        let mut run = IndexRun::clone(&world.runs[&denying]);
+        run.packs.insert(0, pack);
+        run.blocks.iter_mut().for_each(|block| block.pack += 1);
+        if is_merged {
+            // As if both were one, the denial first.
+            let own = world.runs.remove(&honest).unwrap();
+            world.scope.runs.remove(&one(honest.session, 0));
+            let (packs, blocks) = (run.packs.len() as u32, run.blocks.len() as u32);
+            run.packs.extend(&own.packs);
+            run.blocks
+                .extend(own.blocks.iter().map(|it| RunBlock { pack: it.pack + packs, ..*it }));
+            let chunks = own.chunks.iter();
+            run.chunks.extend(chunks.map(|it| RunChunk { block: it.block + blocks, ..*it }));
+            run.sort();
+        }
+        world.runs.insert(denying, Arc::new(run));
+        let mut held = tables(None);
+        world.follow(&mut held);
+        let marks = Marks::new(held.open(), &world.scope).unwrap();
+        marks.mark(&id(7), Use::Leaf).unwrap();
+        let usage = marks.usage().unwrap();
+        let found = usage.iter().find(|found| found.id == pack.id).unwrap();
+        assert!(!found.is_needless(), "{found:?}");
+    }
 }
 
 /// One that a stolen key could have written: it says that its pack holds what others hold.

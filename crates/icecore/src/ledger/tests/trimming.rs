@@ -1,9 +1,10 @@
 //! Trim: only what an unreleased snapshot has of a tail is let go of, or what belongs to released ones.
 
 use super::replay::{apply, at, begun, followed, mark, world};
-use super::{FOUNDER, WRITER, snapshot_id};
+use super::{FOUNDER, RANDOM, WRITER, added, snapshot_id};
 use crate::ledger::replay::trim_limits;
 use icecore_format::checkpoint::LedgerState;
+use icecore_format::keys::Role;
 use icecore_format::ledger::body::{Commit, Follow, Forget, Release, TailMark, TailStart, Trim};
 
 /// The source of snapshot 1 is followed from there: epoch 20 with 7 objects, epoch 21, epoch 22.
@@ -86,6 +87,13 @@ fn what_a_snapshot_has_is_trimmed_but_for_the_last_object_of_each_epoch() {
 }
 
 #[test]
+fn what_a_snapshot_says_it_has_beyond_the_end_of_an_epoch_is_not_trimmed() {
+    let mut state = tail();
+    apply(&mut state, &WRITER, absorbing(30, mark(21, 5_000))).unwrap();
+    assert_eq!(limits(&state), [6, 99, 0]);
+}
+
+#[test]
 fn what_a_released_snapshot_had_is_not_trimmed() {
     let mut state = tail();
     apply(&mut state, &WRITER, absorbing(30, mark(21, 40))).unwrap();
@@ -103,6 +111,24 @@ fn a_snapshot_of_another_source_has_nothing_of_the_tail() {
     other.snapshot.source.push('x');
     apply(&mut state, &WRITER, other).unwrap();
     assert_eq!(limits(&state), [0, 0, 0]);
+}
+
+/// A stolen key of another host must not be able to have a tail removed.
+#[test]
+fn another_writers_word_on_what_a_snapshot_has_counts_for_nothing() {
+    let mut state = tail();
+    let other = FOUNDER.for_role(Role::Writer, &*RANDOM);
+    apply(&mut state, &FOUNDER, added(&other)).unwrap();
+    apply(&mut state, &other, absorbing(30, mark(22, 1_000_000))).unwrap();
+    assert_eq!(limits(&state), [0, 0, 0]);
+    assert_void(&state, &trim([mark(20, 1)]));
+    // Nor does an epoch that it opens make those before it its own.
+    let take_over = Follow { start: TailStart::Before, ends: Some(mark(22, 9)), ..followed(23) };
+    apply(&mut state, &other, take_over).unwrap();
+    apply(&mut state, &other, absorbing(31, mark(23, 50))).unwrap();
+    assert_eq!(limits(&state), [0, 0, 0, 49]);
+    apply(&mut state, &FOUNDER, absorbing(32, mark(21, 40))).unwrap();
+    assert_eq!(limits(&state), [6, 39, 0, 49], "an admin is believed");
 }
 
 #[test]
