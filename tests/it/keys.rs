@@ -275,8 +275,8 @@ fn attack(stolen: &Stolen, wanted: &[&[u8]]) -> (u64, Vec<String>) {
     let Stolen { keys, store, files } = stolen;
     let (mut opened, mut found) = (0, Vec::new());
     let mut look = |what: &str, bytes: &[u8]| {
-        let has = |wanted: &&[u8]| bytes.windows(wanted.len()).any(|window| window == *wanted);
-        if wanted.iter().any(has) {
+        let is_in = |wanted: &&[u8]| bytes.windows(wanted.len()).any(|window| window == *wanted);
+        if wanted.iter().any(is_in) {
             found.push(what.to_owned());
         }
     };
