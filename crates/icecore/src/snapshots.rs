@@ -68,8 +68,12 @@ pub fn find<'a>(
     one_called(snapshots, name)
 }
 
-/// The snapshot that the beginning of an id means, whether it is shown, hidden or no longer kept.
+/// The snapshot that the beginning of an id means, whether it is shown, hidden or no longer kept; or the
+/// `latest` that is shown.
 pub fn find_any<'a>(state: &'a LedgerState, name: &str) -> Result<&'a SnapshotState, FindError> {
+    if name == "latest" {
+        return find(state, name, None);
+    }
     one_called(in_order(state, |_| true), name)
 }
 

@@ -24,7 +24,7 @@ with the order of the ledger, which is told.
 Forgotten snapshots need as much storage as before, and `icecore unforget` shows them again, until \
 they are released. docs/retention.md has examples.")]
 pub(crate) struct Arguments {
-    /// Forget these, and no others: beginnings of ids
+    /// Forget these, and no others: beginnings of ids, or `latest`
     #[arg(value_name = "SNAPSHOT")]
     snapshots: Vec<String>,
     #[command(flatten)]

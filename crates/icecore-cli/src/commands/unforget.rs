@@ -33,7 +33,7 @@ pub(crate) struct UnprotectArguments {
 
 #[derive(Debug, Args)]
 struct NamedArguments {
-    /// Beginnings of ids
+    /// Beginnings of ids, or `latest`
     #[arg(value_name = "SNAPSHOT", required = true)]
     snapshots: Vec<String>,
 }

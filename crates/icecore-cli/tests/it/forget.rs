@@ -98,6 +98,10 @@ fn what_is_protected_or_retained_is_told_and_stays() {
     let retained = back_up(&sandbox, &["--retain", "30d"]);
     let last = back_up(&sandbox, &[]);
     sandbox.run(["protect", &ids[1]]).expect(0);
+    // Whatever is meant by a name is what `show` shows.
+    sandbox.run(["protect", "latest"]).expect(0);
+    assert_eq!(sandbox.json(["show", &last])[0]["protected"], true);
+    sandbox.run(["unprotect", "latest"]).expect(0);
     sandbox.run(["forget", "--keep-last", "1", "--quiet"]).expect(0);
     let expected = [&ids[1], &protected, &retained, &last].map(String::clone);
     assert_eq!(listed(&sandbox, &[]), expected);
