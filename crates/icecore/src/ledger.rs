@@ -13,6 +13,7 @@ mod ranges;
 pub mod replay;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trims;
 mod witness;
 
 pub use append::{AppendError, Appended, Prefix};

@@ -1,13 +1,15 @@
 //! What is let go of, and when.
 
 use super::{HOUR, at_once, fine_grained_host, stored};
+use icecore::backup::{BackupOptions, backup};
+use icecore::environment::Clock as _;
 use icecore::prune::{PruneError, PruneOptions, PruneReport, plan};
 use icecore::{Monitor, snapshots};
-use icecore_format::Role;
+use icecore_format::{Role, Timestamp};
 use icecore_store::testing::RecordingStore;
 use icecore_store::{Operation, Store};
 use icecore_tests::lines::lines_of;
-use icecore_tests::{Expected, Host, lines};
+use icecore_tests::{Expected, Host, lines, ndjson_source};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +98,25 @@ async fn the_newest_snapshot_of_a_source_is_not_released_though_it_was_forgotten
     let kept: Vec<_> = snapshots::kept(&state).iter().map(|found| found.snapshot.id).collect();
     assert_eq!(kept, [newest.snapshot.id, other.snapshot.id]);
     icecore_tests::assert_clean(&host.check(&repository).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_is_to_be_kept_until_a_time_is_not_released_before() {
+    let host = Host::new();
+    let (store, repository) = host.init_small().await;
+    let until = Timestamp(host.clock.now().0 + 3600 * 1_000_000_000);
+    let options = BackupOptions { retain_until: Some(until), ..host.backup_options() };
+    let source = ndjson_source(&host.write("source", lines_of("old", 0..50)));
+    let kept = backup(&repository, &source, &options, &Monitor::default()).await.unwrap();
+    host.write("source", lines_of("new", 0..50));
+    let next = backup(&repository, &source, &host.backup_options(), &Monitor::default()).await;
+    next.unwrap();
+    host.forget(&repository, &store, [kept.snapshot.id]).await;
+    let early = host.prune(&repository, &at_once()).await.unwrap();
+    assert!(early.released.is_empty());
+    host.clock.advance_seconds(3600);
+    let late = host.prune(&repository, &at_once()).await.unwrap();
+    assert_eq!(late.released, [kept.snapshot.id]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,6 +75,11 @@ impl History {
         self.time(number).is_some_and(|time| time <= before(self.now, age))
     }
 
+    /// Whether a moment is not to come, by this machine's clock.
+    pub(super) fn is_past(&self, moment: Timestamp) -> bool {
+        moment <= self.now
+    }
+
     /// The number of the first entry that was not written at least so long ago.
     pub(super) fn first_younger(&self, age: Duration) -> u64 {
         let latest = before(self.now, age);

@@ -12,7 +12,8 @@ use icecore_format::{SessionId, SnapshotId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The snapshots that are let go of, in the order of the ledger: forgotten long enough ago, and neither the
+/// The snapshots that are let go of, in the order of the ledger: forgotten long enough ago, not to
+/// be kept for longer by what was said when they were made, and neither the
 /// newest of their source that is kept, unless that is asked for, nor the one that its tail goes on from.
 pub(super) fn to_release(
     state: &LedgerState,
@@ -28,6 +29,7 @@ pub(super) fn to_release(
         let id = found.snapshot.id;
         let forgotten_by = history.forgotten_by(&id);
         found.status == SnapshotStatus::Forgotten
+            && found.snapshot.retain_until.is_none_or(|until| history.is_past(until))
             && forgotten_by.is_some_and(|number| history.is_older(number, options.release_after))
             && (options.release_newest || newest.get(&found.snapshot.followed()) != Some(&id))
             && !is_tails_start(state, id)

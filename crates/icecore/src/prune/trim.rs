@@ -7,7 +7,7 @@
 
 use super::PruneError;
 use super::run::{Decision, Run};
-use crate::ledger::replay;
+use crate::ledger::trims;
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::ledger::body::Trim;
 
@@ -35,7 +35,7 @@ pub(super) async fn trim(run: &mut Run<'_>) -> Result<u64, PruneError> {
 /// What is to be let go of next, and how many objects that are.
 fn next(state: &LedgerState) -> Option<(Trim, u64)> {
     state.tails.iter().enumerate().find_map(|(number, tail)| {
-        let mut below = replay::trim_limits(state, number);
+        let mut below = trims::limits(state, number);
         let trimmed = |session| {
             let epoch = tail.epochs.iter().find(|epoch| epoch.session == session);
             epoch.map_or(u64::MAX, |epoch| epoch.trimmed)

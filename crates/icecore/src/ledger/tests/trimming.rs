@@ -2,7 +2,7 @@
 
 use super::replay::{apply, at, begun, followed, mark, world};
 use super::{FOUNDER, RANDOM, WRITER, added, snapshot_id};
-use crate::ledger::replay::trim_limits;
+use crate::ledger::trims;
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::keys::Role;
 use icecore_format::ledger::body::{Commit, Follow, Forget, Release, TailMark, TailStart, Trim};
@@ -35,7 +35,7 @@ fn trimmed(state: &LedgerState) -> Vec<u64> {
 }
 
 fn limits(state: &LedgerState) -> Vec<u64> {
-    trim_limits(state, 0).iter().map(|mark| mark.objects).collect()
+    trims::limits(state, 0).iter().map(|mark| mark.objects).collect()
 }
 
 fn assert_void(state: &LedgerState, trim: &Trim) {
