@@ -209,13 +209,13 @@ async fn one_stream_takes_a_few_round_trips_however_many_chunks_it_is_in() {
 async fn one_stream_of_many_segments_takes_a_few_round_trips_more() {
     let (host, store) = (Host::new(), Arc::new(MemoryStore::new()));
     let repository = host.init_with_chunks(store.clone(), TINY_CHUNKS).await;
-    let snapshot = back_up(&host, &repository, 20_000).await.snapshot;
-    assert!(snapshot.event_log.as_ref().unwrap().span().segments > 30);
+    let snapshot = back_up(&host, &repository, 60_000).await.snapshot;
+    assert!(snapshot.event_log.as_ref().unwrap().span().segments > 24);
     let wanted = StreamSelection::new(vec!["stream-3".to_owned()]).unwrap();
     let far = FarAway::new(&host, store);
     let (repository, _) = far.open();
     let (streams, rounds) = far.count(streams(&repository, &snapshot, &wanted));
-    assert_eq!(streams.unwrap()[0].events, 20_000 / STREAMS);
+    assert_eq!(streams.unwrap()[0].events, 60_000 / STREAMS);
     // Eight segments, and the pages of eight directories, at a time.
     assert_rounds(&rounds, 12);
 }
