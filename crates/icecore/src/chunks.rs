@@ -248,6 +248,19 @@ fn stretches(blocks: &[BlockLocation]) -> Vec<Stretch> {
     stretches
 }
 
+impl Sealed {
+    fn holds(&self, bytes: &Range<u64>) -> bool {
+        self.first <= bytes.start && bytes.end <= self.first + self.bytes.len() as u64
+    }
+
+    /// What there is of these bytes of the pack.
+    fn part(&self, bytes: &Range<u64>) -> Bytes {
+        let within =
+            |offset: u64| (offset.saturating_sub(self.first)).min(self.bytes.len() as u64) as usize;
+        self.bytes.slice(within(bytes.start)..within(bytes.end))
+    }
+}
+
 impl Inner {
     /// Whether a pack is not usable any more, by the ledger's present end. If so, the index is that of it.
     async fn is_retired(&self, pack: PackId) -> Result<bool, ReadError> {
@@ -272,13 +285,13 @@ impl Inner {
             Some(others) => others.await.ok(),
             None => None,
         };
+        let bytes = Stretch::of(&block).bytes;
         let sealed = match with_others {
-            Some(sealed) => sealed,
+            Some(sealed) if sealed.holds(&bytes) => sealed,
             // A neighbour may be what cannot be read.
-            None => Arc::new(self.fetch(Stretch::of(&block)).await?),
+            _ => Arc::new(self.fetch(Stretch::of(&block)).await?),
         };
-        let first = (u64::from(block.offset) - sealed.first) as usize;
-        let bytes = sealed.bytes.slice(first..first + block.stored_bytes as usize);
+        let bytes = sealed.part(&bytes);
         let opened = self.environment.compute(move || {
             sealed.key.open_block(block.number, block.kind, block.raw_bytes, bytes.into())
         });

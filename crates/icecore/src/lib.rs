@@ -87,5 +87,7 @@ pub use async_trait::async_trait;
 pub use environment::Environment;
 pub use icecore_format as format;
 pub use icecore_store as store;
+/// What policies of [`retention`] count with: its spans and time zones.
+pub use jiff;
 pub use monitor::Monitor;
 pub use repository::Repository;

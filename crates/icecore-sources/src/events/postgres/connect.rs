@@ -29,6 +29,8 @@ pub use environment::Environment;
 pub use settings::ConnectionSettings;
 pub use settings_error::SettingsError;
 pub use tls::TlsFileError;
+/// Its `Client` is what [`connect`] gives.
+pub use tokio_postgres;
 
 #[cfg(test)]
 mod tests;

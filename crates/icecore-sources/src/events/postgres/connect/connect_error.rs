@@ -9,6 +9,7 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 /// Why there is no connection. Servers are named as they were looked for.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are what the messages say")]
+#[non_exhaustive]
 pub enum ConnectError {
     /// Certificates or keys of our own are wrong.
     #[error("cannot encrypt connections as the settings say")]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 /// What is wrong with settings. No message shows a value of them: a password may have slipped in
 /// anywhere.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SettingsError {
     /// Neither a URL nor keywords.
     #[error(

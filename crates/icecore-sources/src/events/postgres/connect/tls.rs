@@ -64,6 +64,7 @@ enum File {
 
 /// Why a connection cannot be encrypted as the settings say, before any server is asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TlsFileError {
     /// A file cannot be read, or is none of its kind.
     #[error("cannot read the {what} {}", path.display())]
