@@ -12,7 +12,7 @@ mod windows;
 pub use bytes::{BytesError, freed_bytes};
 pub use windows::{Window, WindowChange, windows};
 
-use crate::ledger::{AppendError, Appended};
+use crate::ledger::AppendError;
 use crate::repository::{ExclusiveError, Repository};
 use crate::retention::{self, Candidate, GroupPlan, Plan, Policy, PolicyRefused, Reason, TailBase};
 use icecore_format::checkpoint::{LedgerState, SnapshotStatus};
@@ -218,16 +218,7 @@ async fn change(
         return Ok(None);
     }
     repository.prove_exclusive().await?;
-    loop {
-        let mut ledger = repository.ledger().await;
-        let prefix = ledger.prefix(None).await?;
-        let Some(body) = decide(prefix.state())? else { return Ok(None) };
-        if let Appended::At(number) = prefix.append(body).await? {
-            drop(ledger);
-            repository.remember_end().await;
-            return Ok(Some(number));
-        }
-    }
+    repository.append(decide).await
 }
 
 fn require(state: &LedgerState, id: SnapshotId, status: SnapshotStatus) -> Result<(), ForgetError> {

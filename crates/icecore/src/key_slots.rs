@@ -10,14 +10,13 @@
 
 use crate::error::ReadError;
 use crate::layout::ObjectRole;
-use crate::ledger::{AppendError, Appended};
+use crate::ledger::AppendError;
 use crate::repository::{ExclusiveError, Repository};
 use crate::storage::{self, Put};
-use icecore_format::checkpoint::LedgerState;
+use icecore_format::checkpoint::{KeyState, LedgerState};
 use icecore_format::keys::KeySet;
 use icecore_format::keys::paper;
 use icecore_format::keys::slot::{KeySlot, PasswordCost};
-use icecore_format::ledger::EntryBody;
 use icecore_format::ledger::body::{KeyAdded, KeyRemoved};
 use icecore_format::limits::KEY_SLOT_BYTES_MAX;
 use icecore_format::{DecodeError, KeyId, Role};
@@ -176,7 +175,7 @@ pub async fn add(
     // 1. The slot, 2. the entry. A crash between the two leaves a slot whose key counts for nothing, and which
     //    `remove` deletes.
     put_slot(repository, &keys, password, cost, ObjectRole::KeySlot(key.id())).await?;
-    append(repository, |_| Ok(KeyAdded { key, role }.into())).await?;
+    repository.append::<KeyError>(|_| Ok(Some(KeyAdded { key, role }.into()))).await?;
     Ok(key.id())
 }
 
@@ -185,15 +184,10 @@ pub async fn remove(repository: &Repository, id: KeyId) -> Result<SlotsLeft, Key
     require_admin(repository, "remove keys")?;
     let stored = slots(repository).await?;
     let check = |state: &LedgerState| {
-        let is_other_admin = |(other, key): &(&KeyId, &_)| {
-            let key: &icecore_format::checkpoint::KeyState = key;
-            **other != id && key.role == Role::Admin && !key.removed && stored.contains_key(other)
+        let is_other_admin = |(other, key): (&KeyId, &KeyState)| {
+            *other != id && key.role == Role::Admin && !key.removed && stored.contains_key(other)
         };
-        if state.keys.iter().any(|it| is_other_admin(&it)) {
-            Ok(())
-        } else {
-            Err(KeyError::LastAdmin { id })
-        }
+        if state.keys.iter().any(is_other_admin) { Ok(()) } else { Err(KeyError::LastAdmin { id }) }
     };
     let state = repository.state().await;
     let counts = state.keys.get(&id).is_some_and(|key| !key.removed);
@@ -207,9 +201,9 @@ pub async fn remove(repository: &Repository, id: KeyId) -> Result<SlotsLeft, Key
     let entry = if counts {
         let body = |state: &LedgerState| {
             check(state)?;
-            Ok(KeyRemoved { key: id }.into())
+            Ok::<_, KeyError>(Some(KeyRemoved { key: id }.into()))
         };
-        Some(append(repository, body).await?)
+        repository.append(body).await?
     } else {
         None
     };
@@ -341,22 +335,6 @@ async fn delete(
         }
     }
     left
-}
-
-async fn append(
-    repository: &Repository,
-    decide: impl Fn(&LedgerState) -> Result<EntryBody, KeyError>,
-) -> Result<u64, KeyError> {
-    loop {
-        let mut ledger = repository.ledger().await;
-        let prefix = ledger.prefix(None).await?;
-        let body = decide(prefix.state())?;
-        if let Appended::At(number) = prefix.append(body).await? {
-            drop(ledger);
-            repository.remember_end().await;
-            return Ok(number);
-        }
-    }
 }
 
 /// A new recovery key: a password that is made to be written on paper.

@@ -14,12 +14,15 @@ use crate::chunks::ChunkReader;
 use crate::environment::Environment;
 use crate::error::ReadError;
 use crate::index::{Index, RunReader};
-use crate::ledger::{Alarm, Ledger, LedgerContext, LoggedEntry, WitnessFinding};
+use crate::ledger::{
+    Alarm, AppendError, Appended, Ledger, LedgerContext, LoggedEntry, WitnessFinding,
+};
 use crate::local::RepositoryState;
 use futures::lock::{Mutex, MutexGuard};
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::config::Config;
 use icecore_format::keys::KeySet;
+use icecore_format::ledger::EntryBody;
 use icecore_store::Store;
 use std::sync::Arc;
 
@@ -88,6 +91,24 @@ impl Repository {
         let (local, head) = (self.local.clone(), ledger.seen_head());
         if ledger.alarms().is_empty() {
             self.environment.compute(move || local.remember_head(head)).await;
+        }
+    }
+
+    /// Appends what `decide` makes of the ledger's end, if anything, at exactly that end: it is asked again when
+    /// another entry came first. The number of the entry, which this machine remembers.
+    pub(crate) async fn append<E: From<AppendError>>(
+        &self,
+        decide: impl Fn(&LedgerState) -> Result<Option<EntryBody>, E>,
+    ) -> Result<Option<u64>, E> {
+        loop {
+            let mut ledger = self.ledger().await;
+            let prefix = ledger.prefix(None).await?;
+            let Some(body) = decide(prefix.state())? else { return Ok(None) };
+            if let Appended::At(number) = prefix.append(body).await? {
+                drop(ledger);
+                self.remember_end().await;
+                return Ok(Some(number));
+            }
         }
     }
 

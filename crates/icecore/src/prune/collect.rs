@@ -4,7 +4,7 @@
 
 use super::mark::{MarkError, mark};
 use super::repack::{Outcome, repack};
-use super::run::{Decision, Run};
+use super::run::Run;
 use super::{Amount, PruneError, PruneReport};
 use crate::index::{Index, Marks, PackUsage};
 use crate::ledger::{has_retired, overlap, ranges_of, replay};
@@ -43,13 +43,13 @@ pub(super) async fn collect(run: &mut Run<'_>, report: &mut PruneReport) -> Resu
             condemned = not_leaned_on(state, &needless, marking.at);
             is_overtaken = false;
             if condemned.is_empty() {
-                return Decision::Nothing;
+                return None;
             }
             let packs = ranges_of(&condemned);
             let condemn = Condemn { plan, marked_at: marking.at, packs };
             // What another plan has condemned may have been the copy that this one counted on.
             is_overtaken = replay::check_condemn(state, &condemn).is_err();
-            if is_overtaken { Decision::Nothing } else { Decision::Append(condemn.into()) }
+            if is_overtaken { None } else { Some(condemn.into()) }
         })
         .await?;
         if is_overtaken {

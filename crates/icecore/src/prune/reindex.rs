@@ -6,7 +6,7 @@
 //! Specification: docs/concurrency.md, "Entries"; docs/prune.md, "Index runs".
 
 use super::delete::Listed;
-use super::run::{Decision, Run};
+use super::run::Run;
 use super::{PruneError, PruneReport};
 use crate::index::Index;
 use crate::ledger::{covers, has_retired, replay, run_ranges_of, runs};
@@ -54,7 +54,7 @@ pub(super) async fn reindex(
         // Another prune did it; or it failed, and what it wrote is garbage once its session has ended.
         ended => {
             let abort = || Abort { sessions: vec![session], floor: 0 };
-            if let Err(error) = run.append(|_, _| Decision::Append(abort().into())).await {
+            if let Err(error) = run.append(|_, _| Some(abort().into())).await {
                 tracing::warn!(%error, "a session of a prune was left open");
             }
             match ended {
@@ -152,11 +152,8 @@ async fn append(
     let appended = run
         .append(|state, _| {
             let are_there = reindex.old.iter().all(|range| covers(&state.runs, *range));
-            if are_there && !replay::has_ended(state, session) {
-                Decision::Append(reindex.clone().into())
-            } else {
-                Decision::Nothing
-            }
+            let may_append = are_there && !replay::has_ended(state, session);
+            may_append.then(|| reindex.clone().into())
         })
         .await?;
     Ok(appended.is_some())

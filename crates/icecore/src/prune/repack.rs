@@ -8,7 +8,7 @@
 //! Specification: docs/concurrency.md, rules 5 and 6; docs/prune.md, "Repacking".
 
 use super::collect::{Marking, not_leaned_on};
-use super::run::{Decision, Run};
+use super::run::Run;
 use super::{PruneError, PruneOptions, PruneReport};
 use crate::chunks::open_pack;
 use crate::error::ReadError;
@@ -98,7 +98,7 @@ pub(super) async fn repack(
             let condemned: BTreeSet<PackId> = batch.iter().map(|pack| pack.id).collect();
             let packs = ranges_of(&condemned);
             let condemn = Condemn { plan, marked_at: marking.at, packs };
-            run.append(|_, _| Decision::Append(condemn.clone().into())).await?;
+            run.append(|_, _| Some(condemn.clone().into())).await?;
             condemned
         } else {
             match repack_batch(run, marking, plan, &batch).await? {
@@ -134,7 +134,7 @@ async fn repack_batch(
         // Rule 2: its packs are garbage once it has ended, and for the next prune to delete. If that cannot
         // be said now, the session is given up when it is old.
         let abort = || Abort { sessions: vec![session], floor: 0 };
-        let told = run.append(|_, _| Decision::Append(abort().into())).await;
+        let told = run.append(|_, _| Some(abort().into())).await;
         if let Err(error) = told {
             tracing::warn!(%error, "a session of a prune was left open");
         }
@@ -162,10 +162,10 @@ async fn condemn(
         let is_empty = condemned.is_empty();
         outcome = (!is_overtaken).then_some(condemned);
         if is_overtaken || is_empty {
-            return Decision::Nothing;
+            return None;
         }
         let (packs, runs) = (copied.packs.clone(), copied.runs.clone());
-        Decision::Append(Repack { condemn, session, packs, runs }.into())
+        Some(Repack { condemn, session, packs, runs }.into())
     })
     .await?;
     Ok(outcome)

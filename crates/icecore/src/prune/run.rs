@@ -29,14 +29,6 @@ struct Planned {
     log: Vec<LoggedEntry>,
 }
 
-/// What is to be done after a look at the end of the ledger.
-pub(super) enum Decision {
-    /// To append this.
-    Append(EntryBody),
-    /// Nothing.
-    Nothing,
-}
-
 impl<'r> Run<'r> {
     /// Begins a run. No checkpoint is relied on for what is collected.
     pub(super) async fn begin(
@@ -75,15 +67,15 @@ impl<'r> Run<'r> {
         Ok((state, self.history(&ledger)))
     }
 
-    /// Appends what `decide` makes of the ledger's end, at exactly that end: it is asked again when another
-    /// entry came first. The number of the entry.
+    /// Appends what `decide` makes of the ledger's end, if anything, at exactly that end: it is asked again when
+    /// another entry came first. The number of the entry.
     pub(super) async fn append(
         &mut self,
-        mut decide: impl FnMut(&LedgerState, &History) -> Decision,
+        mut decide: impl FnMut(&LedgerState, &History) -> Option<EntryBody>,
     ) -> Result<Option<u64>, PruneError> {
         if let Some(planned) = &mut self.planned {
             let history = History::of(&planned.log, self.now);
-            let Decision::Append(body) = decide(&planned.state, &history) else { return Ok(None) };
+            let Some(body) = decide(&planned.state, &history) else { return Ok(None) };
             return Ok(Some(planned.add(self.repository, self.now, body)));
         }
         loop {
@@ -92,7 +84,7 @@ impl<'r> Run<'r> {
             ledger.prefix(None).await?;
             let history = self.history(&ledger);
             let prefix = ledger.prefix_so_far()?;
-            let Decision::Append(body) = decide(prefix.state(), &history) else { return Ok(None) };
+            let Some(body) = decide(prefix.state(), &history) else { return Ok(None) };
             if let Appended::At(number) = prefix.append(body).await? {
                 return Ok(Some(number));
             }
@@ -112,10 +104,7 @@ impl<'r> Run<'r> {
         let mut ended_before = None;
         self.append(|state, history| {
             ended_before = floor(state, history, abandon_after, listed.sessions());
-            match ended_before {
-                Some(floor) => Decision::Append(Abort { sessions: Vec::new(), floor }.into()),
-                None => Decision::Nothing,
-            }
+            ended_before.map(|floor| Abort { sessions: Vec::new(), floor }.into())
         })
         .await?;
         Ok(ended_before)
@@ -128,9 +117,9 @@ impl<'r> Run<'r> {
         self.append(|state, history| {
             released = to_release(state, history, options);
             if released.is_empty() {
-                return Decision::Nothing;
+                return None;
             }
-            Decision::Append(Release { snapshots: released.clone() }.into())
+            Some(Release { snapshots: released.clone() }.into())
         })
         .await?;
         Ok(released)

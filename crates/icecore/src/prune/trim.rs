@@ -6,7 +6,7 @@
 //! Specification: docs/concurrency.md, rule 12; docs/prune.md, "Tails".
 
 use super::PruneError;
-use super::run::{Decision, Run};
+use super::run::Run;
 use crate::ledger::trims;
 use icecore_format::checkpoint::LedgerState;
 use icecore_format::ledger::body::Trim;
@@ -17,12 +17,10 @@ pub(super) async fn trim(run: &mut Run<'_>) -> Result<u64, PruneError> {
     loop {
         let mut objects = 0;
         let appended = run
-            .append(|state, _| match next(state) {
-                Some((trim, count)) => {
-                    objects = count;
-                    Decision::Append(trim.into())
-                }
-                None => Decision::Nothing,
+            .append(|state, _| {
+                let (trim, count) = next(state)?;
+                objects = count;
+                Some(trim.into())
             })
             .await?;
         if appended.is_none() {
